@@ -1,0 +1,121 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strictness: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableExperimentalFeature("Lifetimes"),
+  .treatAllWarnings(as: .error),
+]
+
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+var targets: [Target] = []
+
+/// Targets in reading order. A target may use only targets declared above it,
+/// so the order of this file is the architecture and a cycle cannot be written.
+@MainActor
+func module(
+  _ name: String, in folder: String, uses dependencies: [String] = [],
+  packages: [Target.Dependency] = []
+) {
+  requireDeclared(dependencies, for: name)
+  targets.append(
+    .target(
+      name: name, dependencies: dependencies.map { .byName(name: $0) } + packages,
+      path: "Sources/\(folder)/\(name)", swiftSettings: strictness))
+}
+
+@MainActor
+func program(
+  _ name: String, in folder: String, uses dependencies: [String],
+  packages: [Target.Dependency]
+) {
+  requireDeclared(dependencies, for: name)
+  targets.append(
+    .executableTarget(
+      name: name, dependencies: dependencies.map { .byName(name: $0) } + packages,
+      path: "Sources/\(folder)/\(name)", swiftSettings: strictness))
+}
+
+@MainActor
+func library(_ name: String, packageConfig: String, debianPackage: String) {
+  targets.append(
+    .systemLibrary(
+      name: name, path: "Sources/C/\(name)", pkgConfig: packageConfig,
+      providers: [.apt([debianPackage])]))
+}
+
+@MainActor
+func requireDeclared(_ dependencies: [String], for name: String) {
+  for dependency in dependencies {
+    precondition(
+      targets.contains { $0.name == dependency }, "\(name) may not depend on \(dependency)")
+  }
+}
+
+// C: what Swift cannot import by itself.
+module("CLinux", in: "C")
+library("CZlib", packageConfig: "zlib", debianPackage: "zlib1g-dev")
+library("CZstd", packageConfig: "libzstd", debianPackage: "libzstd-dev")
+library("CCrypto", packageConfig: "libcrypto", debianPackage: "libssl-dev")
+
+// Platform: the machine.
+module("Bytes", in: "Platform")
+module("Files", in: "Platform", uses: ["CLinux", "Bytes"], packages: [system])
+module("Workers", in: "Platform", uses: ["CLinux"])
+
+// Codecs: pure functions of bytes.
+module("Hashing", in: "Codecs", uses: ["CCrypto", "Bytes"])
+module("Chunking", in: "Codecs", uses: ["Bytes", "Hashing"])
+module("Compression", in: "Codecs", uses: ["CZlib", "CZstd", "Bytes"])
+
+// Disks: what is protected.
+module("BlockDevices", in: "Disks", uses: ["Bytes"])
+module(
+  "DiskImages", in: "Disks", uses: ["CLinux", "Bytes", "Files", "BlockDevices"],
+  packages: [system])
+
+// Storage: what is kept.
+module("Stores", in: "Storage", uses: ["Bytes", "Files", "Hashing"], packages: [system])
+module("Packs", in: "Storage", uses: ["Bytes", "Hashing", "Compression", "Stores"])
+module("Indexes", in: "Storage", uses: ["Bytes", "Hashing", "Stores", "Packs"])
+module("Maps", in: "Storage", uses: ["Bytes", "Hashing"])
+module(
+  "Tiers", in: "Storage",
+  uses: ["Bytes", "Workers", "Hashing", "Compression", "Stores", "Packs", "Indexes", "Maps"])
+module(
+  "Vaults", in: "Storage",
+  uses: ["Bytes", "Files", "Hashing", "Chunking", "Compression", "Stores", "Maps", "Tiers"],
+  packages: [system])
+
+// Engine: what is done.
+let storage = [
+  "Hashing", "Chunking", "Compression", "Stores", "Packs", "Indexes", "Maps", "Tiers", "Vaults",
+]
+module(
+  "Backups", in: "Engine",
+  uses: ["Bytes", "Files", "Workers", "BlockDevices", "DiskImages"] + storage, packages: [system])
+module(
+  "Restores", in: "Engine",
+  uses: ["CLinux", "Bytes", "Files", "Workers", "BlockDevices"] + storage, packages: [system])
+module(
+  "Maintenance", in: "Engine", uses: ["Bytes", "Workers"] + storage)
+
+// Interfaces: who asks.
+program(
+  "kluis", in: "Interfaces",
+  uses: ["CLinux", "Bytes", "Files", "Workers", "DiskImages", "Backups", "Restores", "Maintenance"]
+    + storage, packages: [system, arguments])
+
+let package = Package(
+  name: "kluis",
+  products: [.executable(name: "kluis", targets: ["kluis"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+  ],
+  targets: targets
+)

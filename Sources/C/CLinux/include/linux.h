@@ -1,0 +1,49 @@
+/// What Glibc's Swift module does not show of Linux.
+///
+/// Every function that can fail returns what the system call returned, or the negated errno, so
+/// that nothing can run between a failure and the reading of its cause.
+#ifndef KLUIS_LINUX_H
+#define KLUIS_LINUX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+int64_t linux_pread(int fd, void *to, size_t count, uint64_t offset);
+int64_t linux_pwrite(int fd, const void *from, size_t count, uint64_t offset);
+
+/// The next offset at or after `offset` that holds data; -ENXIO where there is none.
+int64_t linux_seek_data(int fd, uint64_t offset);
+/// The next offset at or after `offset` that lies in a hole (the end of a file counts as one).
+int64_t linux_seek_hole(int fd, uint64_t offset);
+
+int64_t linux_truncate(int fd, uint64_t size);
+int64_t linux_sync(int fd);
+
+/// Makes a range of a file or block device read as zeros, keeping its size.
+int64_t linux_punch_hole(int fd, uint64_t offset, uint64_t count);
+/// The size of a block device in bytes.
+int64_t linux_device_size(int fd, uint64_t *size);
+/// Renames, and fails with EEXIST where `to` is there already.
+int64_t linux_rename_new(const char *from, const char *to);
+
+/// Asks the kernel to read a range ahead; advice, so its failure means nothing.
+void linux_will_need(int fd, uint64_t offset, uint64_t count);
+/// Starts writing a range back to the disk without waiting; advice as well.
+void linux_start_writeback(int fd, uint64_t offset, uint64_t count);
+
+/// Maps a whole file for reading; NULL and the cause in `error` where that fails.
+const void *linux_map(int fd, size_t count, int *error);
+void linux_unmap(const void *base, size_t count);
+
+/// Cores this process may use, at least 1.
+int linux_available_cores(void);
+
+/// Columns of the terminal on `fd`, 0 where it is none.
+int linux_terminal_columns(int fd);
+
+/// Blocks SIGINT and SIGTERM in this thread and all that it will start.
+void linux_block_interrupts(void);
+/// Waits for SIGINT or SIGTERM and returns its number.
+int linux_wait_for_interrupt(void);
+
+#endif

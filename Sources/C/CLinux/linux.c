@@ -1,0 +1,97 @@
+#define _GNU_SOURCE
+#include "linux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static int64_t result(int64_t value) { return value < 0 ? -errno : value; }
+
+int64_t linux_pread(int fd, void *to, size_t count, uint64_t offset) {
+  return result(pread64(fd, to, count, (off64_t)offset));
+}
+
+int64_t linux_pwrite(int fd, const void *from, size_t count, uint64_t offset) {
+  return result(pwrite64(fd, from, count, (off64_t)offset));
+}
+
+int64_t linux_seek_data(int fd, uint64_t offset) {
+  return result(lseek64(fd, (off64_t)offset, SEEK_DATA));
+}
+
+int64_t linux_seek_hole(int fd, uint64_t offset) {
+  return result(lseek64(fd, (off64_t)offset, SEEK_HOLE));
+}
+
+int64_t linux_truncate(int fd, uint64_t size) { return result(ftruncate64(fd, (off64_t)size)); }
+
+int64_t linux_sync(int fd) { return result(fsync(fd)); }
+
+int64_t linux_punch_hole(int fd, uint64_t offset, uint64_t count) {
+  return result(fallocate64(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off64_t)offset,
+                            (off64_t)count));
+}
+
+int64_t linux_device_size(int fd, uint64_t *size) { return result(ioctl(fd, BLKGETSIZE64, size)); }
+
+int64_t linux_rename_new(const char *from, const char *to) {
+  return result(renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE));
+}
+
+void linux_will_need(int fd, uint64_t offset, uint64_t count) {
+  (void)posix_fadvise64(fd, (off64_t)offset, (off64_t)count, POSIX_FADV_WILLNEED);
+}
+
+void linux_start_writeback(int fd, uint64_t offset, uint64_t count) {
+  (void)sync_file_range(fd, (off64_t)offset, (off64_t)count, SYNC_FILE_RANGE_WRITE);
+}
+
+const void *linux_map(int fd, size_t count, int *error) {
+  void *base = mmap(NULL, count, PROT_READ, MAP_SHARED, fd, 0);
+  if (base == MAP_FAILED) {
+    *error = errno;
+    return NULL;
+  }
+  return base;
+}
+
+void linux_unmap(const void *base, size_t count) { (void)munmap((void *)base, count); }
+
+int linux_terminal_columns(int fd) {
+  struct winsize size;
+  return isatty(fd) && ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+static void interrupts(sigset_t *set) {
+  sigemptyset(set);
+  sigaddset(set, SIGINT);
+  sigaddset(set, SIGTERM);
+}
+
+void linux_block_interrupts(void) {
+  sigset_t set;
+  interrupts(&set);
+  pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+int linux_wait_for_interrupt(void) {
+  sigset_t set;
+  interrupts(&set);
+  int number = 0;
+  while (sigwait(&set, &number) != 0) {
+  }
+  return number;
+}
+
+int linux_available_cores(void) {
+  cpu_set_t set;
+  int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+  return count > 0 ? count : 1;
+}

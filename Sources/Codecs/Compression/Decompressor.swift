@@ -1,0 +1,55 @@
+internal import Bytes
+internal import CZlib
+internal import CZstd
+
+/// A payload that does not expand to what its record promises.
+package struct DecompressionError: Error, Equatable, CustomStringConvertible {
+  package let codec: Codec
+  /// Bytes that were promised.
+  package let expected: Int
+
+  package var description: String { "the \(codec) payload does not expand to \(expected) bytes" }
+}
+
+/// Expands chunk after chunk; one for each thread.
+package struct Decompressor: ~Copyable {
+  private let zstd: OpaquePointer
+
+  package init() {
+    guard let zstd = ZSTD_createDCtx() else { preconditionFailure("zstd has no memory") }
+    self.zstd = zstd
+  }
+
+  deinit { ZSTD_freeDCtx(zstd) }
+
+  /// Expands `payload` so that it fills `target` exactly. Never writes past it, whatever the
+  /// payload says.
+  package mutating func decompress(
+    _ payload: RawSpan, codec: Codec, into target: inout MutableRawSpan
+  ) throws(DecompressionError) {
+    let expected = target.byteCount
+    let produced: Int?
+    switch codec {
+    case .stored:
+      produced = payload.byteCount
+      if payload.byteCount == expected { payload.copy(into: &target) }
+    case .zstd:
+      produced = target.withUnsafeMutableBytes { to in
+        payload.withUnsafeBytes { from in
+          ZSTD_decompressDCtx(zstd, to.baseAddress, to.count, from.baseAddress, from.count)
+        }
+      }
+    case .zlib:
+      produced = target.withUnsafeMutableBytes { to in
+        payload.withUnsafeBytes { from in
+          var count = uLongf(to.count)
+          let status = uncompress(
+            to.bindMemory(to: UInt8.self).baseAddress, &count,
+            from.bindMemory(to: UInt8.self).baseAddress, uLong(from.count))
+          return status == Z_OK ? Int(count) : nil
+        }
+      }
+    }
+    guard produced == expected else { throw DecompressionError(codec: codec, expected: expected) }
+  }
+}

@@ -1,0 +1,130 @@
+internal import BlockDevices
+internal import DiskImages
+internal import Hashing
+internal import Maps
+package import SystemPackage
+package import Tiers
+package import Vaults
+package import Workers
+
+/// Takes a recovery point of a machine: all its disks, in parallel, into one tier.
+package struct Backup {
+  package struct Source: Sendable {
+    package let name: String
+    package let path: FilePath
+
+    package init(name: String, path: FilePath) {
+      self.name = name
+      self.path = path
+    }
+  }
+
+  package var machine: String
+  package var sources: [Source]
+  package var tags: [String: String] = [:]
+  package var workerCount = availableCores()
+  package var now: Timestamp = .now
+
+  package init(machine: String, sources: [Source]) {
+    self.machine = machine
+    self.sources = sources
+  }
+
+  /// Runs the backup and commits the point. When this throws there is no point; what was stored on
+  /// the way is found and reused by the next run.
+  ///
+  /// - Throws: ``FileError``, ``DiskImageError``, ``StoreError``, ``Cancelled``.
+  package func run(
+    vault: Vault, notices: Notices, progress: Progress, cancellation: Cancellation
+  ) throws -> RecoveryPoint {
+    let disks = try openDisks(parent: parent(in: vault, notices: notices))
+    let open = try OpenTier(vault.firstTier, notices: notices)
+    let writer = TierWriter(open)
+    let shared = Shared(
+      vault: vault, writer: writer, progress: progress, cancellation: cancellation.child())
+    do {
+      for disk in disks { try disk.plan(open, progress: progress) }
+      try shared.run(disks, workerCount: workerCount)
+      for disk in disks { try disk.image.checkSize() }
+    } catch {
+      if error is Cancelled { finishQuietly(writer, notices) } else { writer.abandon() }
+      throw error
+    }
+    var digester = Digester()
+    try writer.finish(digester: &digester)
+    let point = RecoveryPoint(
+      machine: machine, time: shared.time(now, after: disks.compactMap(\.parentTime).max()),
+      consistency: .crash, tags: tags, disks: disks.map(\.summary))
+    try vault.commit(point, to: vault.firstTier)
+    try vault.save(
+      Machine(
+        name: machine,
+        disks: disks.map { Machine.Disk(name: $0.name, source: $0.image.path.string) }))
+    return point
+  }
+
+  /// Stores also what is in packs that are not full, for the next run to find.
+  private func finishQuietly(_ writer: TierWriter, _ notices: Notices) {
+    var digester = Digester()
+    do { try writer.finish(digester: &digester) } catch {
+      notices.add("what was stored is not indexed yet: \(error)")
+    }
+  }
+
+  /// The newest point of the same machine in the tier that is written to.
+  private func parent(in vault: Vault, notices: Notices) throws -> RecoveryPoint? {
+    try vault.points(of: machine, notices: notices)
+      .last { $0.tiers.contains(vault.firstTier.name) }?.point
+  }
+
+  private func openDisks(parent: RecoveryPoint?) throws -> [DiskBackup] {
+    try sources.map { source in
+      DiskBackup(
+        name: source.name, image: try DiskImage(opening: source.path),
+        parent: parent?.disks.first { $0.name == source.name }, parentTime: parent?.time)
+    }
+  }
+}
+
+/// What the workers of one backup share.
+private struct Shared: Sendable {
+  let vault: Vault
+  let writer: TierWriter
+  let progress: Progress
+  let cancellation: Cancellation
+
+  func run(_ disks: [DiskBackup], workerCount: Int) throws {
+    let work = disks.flatMap { disk in disk.regions.map { (disk, $0) } }
+    let next = Counter()
+    try runWorkers(count: max(1, min(workerCount, work.count))) { _ in
+      var worker = makeWorker()
+      do {
+        while let number = next.take(below: work.count) {
+          let (disk, region) = work[number]
+          try disk.backUp(region, with: &worker)
+        }
+        try worker.finish()
+      } catch {
+        cancellation.request()
+        throw error
+      }
+    }
+    var worker = makeWorker()
+    for disk in disks { try disk.buildTree(with: &worker) }
+    try worker.finish()
+  }
+
+  private func makeWorker() -> RegionWorker {
+    RegionWorker(
+      chunker: vault.chunker, compression: vault.compression, writer: writer,
+      cancellation: cancellation, progress: progress)
+  }
+
+  /// Points of a machine have times that differ, so that the newest is never in doubt.
+  func time(_ now: Timestamp, after last: Timestamp?) -> Timestamp {
+    guard let last, last >= now, last.secondsSince1970 - now.secondsSince1970 < 60 else {
+      return now
+    }
+    return Timestamp(secondsSince1970: last.secondsSince1970 + 1)
+  }
+}

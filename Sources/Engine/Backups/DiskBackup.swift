@@ -1,0 +1,115 @@
+internal import BlockDevices
+internal import DiskImages
+internal import Hashing
+internal import Maps
+internal import Synchronization
+internal import SystemPackage
+internal import Tiers
+internal import Vaults
+internal import Workers
+
+/// One disk of a backup that is under way.
+final class DiskBackup: Sendable {
+  let name: String
+  let image: DiskImage
+  let parentTime: Timestamp?
+  private let parent: RecoveryPoint.Disk?
+  private let tally = DiskTally()
+  private let state = Mutex(State())
+  private let started = ContinuousClock.now
+
+  private struct State {
+    var regions: [UInt64] = []
+    var parentMaps: [UInt64: ContentID] = [:]
+    var maps: [UInt64: ContentID] = [:]
+    var root = ContentID.zeros
+    var seconds = 0.0
+  }
+
+  init(name: String, image: DiskImage, parent: RecoveryPoint.Disk?, parentTime: Timestamp?) {
+    self.name = name
+    self.image = image
+    self.parent = parent
+    self.parentTime = parentTime
+  }
+
+  /// The regions that hold data; all others are zeros.
+  var regions: [UInt64] { state.withLock { $0.regions } }
+
+  /// Finds out what there is to read, and what the point before had.
+  func plan(_ open: OpenTier, progress: Progress) throws {
+    var regions: [UInt64] = []
+    var expected: UInt64 = 0
+    var position: UInt64 = 0
+    while let extent = try image.nextData(from: position), !extent.isEmpty {
+      let last = (extent.upperBound - 1) / Region.byteCount
+      var region = extent.lowerBound / Region.byteCount
+      if region == regions.last { region += 1 }
+      while region <= last {
+        regions.append(region)
+        region += 1
+      }
+      expected += UInt64(extent.count)
+      position = extent.upperBound
+    }
+    progress.expect(expected)
+    let parentMaps = try readParentMaps(open)
+    state.withLock {
+      $0.regions = regions
+      $0.parentMaps = parentMaps
+    }
+  }
+
+  func backUp(_ region: UInt64, with worker: inout RegionWorker) throws {
+    let parentMap = state.withLock { $0.parentMaps[region] }
+    let map = try worker.backUp(
+      Region.range(region, diskByteCount: image.byteCount), of: image, parent: parentMap,
+      tally: tally)
+    let elapsed = started.duration(to: .now)
+    state.withLock {
+      $0.maps[region] = map
+      $0.seconds = max($0.seconds, elapsed / .seconds(1))
+    }
+  }
+
+  func buildTree(with worker: inout RegionWorker) throws {
+    var builder = DiskTreeBuilder(diskByteCount: image.byteCount)
+    let maps = state.withLock { $0.maps }
+    for (region, map) in maps.sorted(by: { $0.key < $1.key }) where map != .zeros {
+      try builder.append(map, region: region) { try worker.storeMap($0) }
+    }
+    let root = try builder.finish { try worker.storeMap($0) }
+    state.withLock { $0.root = root }
+  }
+
+  var summary: RecoveryPoint.Disk {
+    state.withLock { state in
+      RecoveryPoint.Disk(
+        name: name, source: image.path.string, size: image.byteCount, root: state.root,
+        dataBytes: tally.dataBytes.load(ordering: .relaxed),
+        newChunks: tally.newChunks.load(ordering: .relaxed),
+        newBytes: tally.newBytes.load(ordering: .relaxed),
+        storedBytes: tally.storedBytes.load(ordering: .relaxed),
+        seconds: (state.seconds * 1000).rounded() / 1000)
+    }
+  }
+
+  /// The region maps of the point before. They save look-ups, and may be relied on only while no
+  /// pack is missing.
+  private func readParentMaps(_ open: OpenTier) throws -> [UInt64: ContentID] {
+    guard let tree = parent?.tree, !open.index.isIncomplete else { return [:] }
+    var reader = TierReader(open)
+    var maps: [UInt64: ContentID] = [:]
+    do {
+      try tree.forEachRegion {
+        try reader.map($0)
+      } visit: {
+        maps[$0] = $1
+      }
+    } catch {
+      open.notices.add("the point before cannot be read whole: \(error)")
+      return [:]
+    }
+    return maps
+  }
+}

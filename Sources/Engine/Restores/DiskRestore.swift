@@ -1,0 +1,72 @@
+internal import Bytes
+internal import Hashing
+internal import Maps
+package import SystemPackage
+package import Tiers
+package import Vaults
+package import Workers
+
+/// Rebuilds a whole disk from a recovery point, every chunk checked.
+package struct DiskRestore {
+  package var disk: RecoveryPoint.Disk
+  package var target: FilePath
+  /// Whether an existing file may be replaced, or a block device overwritten.
+  package var replacing = false
+  /// Whether to wait until the image is on the disk.
+  package var durably = false
+  package var workerCount = availableCores()
+
+  package init(disk: RecoveryPoint.Disk, target: FilePath) {
+    self.disk = disk
+    self.target = target
+  }
+
+  /// - Throws: ``TargetError``, ``ReadError``, ``FileError``, ``Cancelled``. What was written of a
+  ///   new image is removed then.
+  package func run(from open: OpenTier, progress: Progress, cancellation: Cancellation) throws {
+    guard let tree = disk.tree else {
+      throw VaultError.damaged("disk \(disk.name)", reason: "its root is no digest")
+    }
+    progress.expect(disk.dataBytes)
+    let target = try DiskTarget(target, byteCount: disk.size, replacing: replacing)
+    do {
+      try write(tree, to: target, open, progress, cancellation.child())
+      try target.finish(durably: durably)
+    } catch {
+      target.abandon()
+      throw error
+    }
+  }
+
+  private func write(
+    _ tree: DiskTree, to target: DiskTarget, _ open: OpenTier, _ progress: Progress,
+    _ cancellation: Cancellation
+  ) throws {
+    var maps: [(region: UInt64, map: ContentID)] = []
+    var reader = TierReader(open)
+    var end: UInt64 = 0
+    try tree.forEachRegion {
+      try reader.map($0)
+    } visit: { region, map in
+      let range = Region.range(region, diskByteCount: tree.diskByteCount)
+      try target.writeZeros(end..<range.lowerBound)
+      end = range.upperBound
+      maps.append((region, map))
+    }
+    try target.writeZeros(end..<tree.diskByteCount)
+    let work = maps
+    let next = Counter()
+    try runWorkers(count: max(1, min(workerCount, work.count))) { _ in
+      var worker = RegionRestorer(open, target, progress, cancellation)
+      do {
+        while let number = next.take(below: work.count) {
+          let range = Region.range(work[number].region, diskByteCount: tree.diskByteCount)
+          try worker.restore(range, map: work[number].map)
+        }
+      } catch {
+        cancellation.request()
+        throw error
+      }
+    }
+  }
+}

@@ -1,0 +1,95 @@
+internal import Bytes
+internal import Files
+package import SystemPackage
+
+/// A disk cannot be restored to the place that was named.
+package enum TargetError: Error, CustomStringConvertible {
+  case exists(FilePath)
+  case notADisk(FilePath)
+  case noDirectory(FilePath)
+  case tooSmall(FilePath, has: UInt64, needs: UInt64)
+
+  package var description: String {
+    switch self {
+    case .exists(let path):
+      "\(path) exists already: choose another name, or replace it with --force"
+    case .notADisk(let path): "\(path) is neither a file nor a block device"
+    case .noDirectory(let path): "there is no directory \(path): make it first"
+    case .tooSmall(let path, let has, let needs):
+      "\(path) has \(has) bytes, and the disk needs \(needs)"
+    }
+  }
+}
+
+/// Where a disk is restored to: a new image that gets its name when it is whole, or a block device.
+///
+/// Dropped before it is finished, it leaves no file behind.
+final class DiskTarget: Sendable {
+  private let path: FilePath
+  private let file: File
+  /// The name while it is not whole; nil for a block device.
+  private let temporary: FilePath?
+  private let replacing: Bool
+
+  /// - Throws: ``TargetError``, ``FileError``.
+  init(_ path: FilePath, byteCount: UInt64, replacing: Bool) throws {
+    self.path = path
+    self.replacing = replacing
+    let status = try fileStatus(path)
+    if status != nil, !replacing { throw TargetError.exists(path) }
+    switch status?.kind {
+    case .blockDevice:
+      file = try File.openForWriting(path)
+      temporary = nil
+      let size = try file.blockDeviceByteCount()
+      guard size >= byteCount else {
+        throw TargetError.tooSmall(path, has: size, needs: byteCount)
+      }
+    case .directory, .other: throw TargetError.notADisk(path)
+    case .regular, nil:
+      let directory = parent(of: path)
+      guard let name = path.lastComponent, try fileStatus(directory)?.kind == .directory else {
+        throw TargetError.noDirectory(directory)
+      }
+      let partial = directory.appending(".\(name).\(UInt32.random(in: .min ... .max)).partial")
+      file = try File.create(partial)
+      temporary = partial
+      do { try file.setByteCount(byteCount) } catch {
+        discard(partial)
+        throw error
+      }
+    }
+  }
+
+  func write(_ bytes: RawSpan, at offset: UInt64) throws { try file.write(bytes, at: offset) }
+
+  /// Makes a range zeros. A new image is all holes already.
+  func writeZeros(_ range: Range<UInt64>) throws {
+    guard temporary == nil, !range.isEmpty, try !file.punchHole(range) else { return }
+    let zeros = AlignedBuffer(capacity: 1 << 20)
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let count = Int(min(UInt64(zeros.capacity), range.upperBound - position))
+      try file.write(zeros.bytes.extracting(0..<count), at: position)
+      position += UInt64(count)
+    }
+  }
+
+  /// Gives the image its name. A block device is synced, an image if `durably`.
+  func finish(durably: Bool) throws {
+    if durably || temporary == nil { try file.sync() }
+    guard let temporary else { return }
+    do throws(FileError) { try renameFile(temporary, to: path, replacing: replacing) } catch {
+      throw error.cause == .fileExists ? TargetError.exists(path) : error
+    }
+    if durably { try syncDirectory(parent(of: path)) }
+  }
+
+  /// Removes what was written, after a failure.
+  func abandon() {
+    if let temporary { discard(temporary) }
+  }
+}
+
+/// Removes an unfinished image. That it cannot be removed must not hide why it was not finished.
+private func discard(_ path: FilePath) { do { try removeFile(path) } catch {} }

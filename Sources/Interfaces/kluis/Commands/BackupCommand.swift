@@ -1,0 +1,117 @@
+import ArgumentParser
+import Backups
+import Files
+import SystemPackage
+import Tiers
+import Vaults
+
+struct BackupCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "backup",
+    abstract: "Take a recovery point of a machine.",
+    discussion: """
+      The first run protects the machine and names its disks; later ones need only its name.
+      A disk is a raw image, a fixed-size VHD or a block device. Stopped at any moment, a backup
+      leaves earlier points as they were, and the next run goes on from what was stored.
+
+      EXAMPLES:
+        kluis backup web01 --disk root=/images/web01.img
+        kluis backup web01
+        kluis backup db01 --disk root=/dev/vg0/db01 --disk data=/images/db01-data.img --tag why=upgrade
+      """)
+
+  @ParentCommand var kluis: Kluis
+  @OptionGroup var shared: SharedOptions
+
+  @Argument(help: "The machine's name.")
+  var machine: String
+
+  @Option(
+    name: .customLong("disk"),
+    help: ArgumentHelp("A disk and its image or device.", valueName: "name=image"),
+    completion: .file())
+  var disks: [Pair] = []
+
+  @Option(
+    name: .customLong("tag"), help: ArgumentHelp("A note on the point.", valueName: "key=value"))
+  var tags: [Pair] = []
+
+  func run() throws {
+    try Session.run(
+      [kluis.shared, shared],
+      harmless: "Nothing was harmed: earlier points are as they were, and the next backup goes on "
+        + "from what was stored."
+    ) { session in
+      try checkNames()
+      let vault = try session.openVault()
+      var backup = Backup(machine: machine, sources: try sources(in: vault))
+      for tag in tags { backup.tags[tag.name] = tag.value }
+      let start = ContinuousClock.now
+      let point = try session.withProgress("backup \(machine)") { progress in
+        try backup.run(
+          vault: vault, notices: session.notices, progress: progress,
+          cancellation: session.cancellation)
+      }
+      let seconds = start.duration(to: .now) / .seconds(1)
+      if session.options.json {
+        try printJSON(PointReport(ListedPoint(point: point, tiers: [vault.firstTier.name])))
+      } else {
+        session.say(summary(of: point, seconds: seconds))
+      }
+    }
+  }
+
+  private func checkNames() throws {
+    try checkName(machine, of: "machine")
+    for disk in disks { try checkName(disk.name, of: "disk") }
+    guard Set(disks.map(\.name)).count == disks.count else {
+      throw ValidationError("two disks have the same name")
+    }
+  }
+
+  /// The disks that were named, else those of the machine's last backup.
+  private func sources(in vault: Vault) throws -> [Backup.Source] {
+    if !disks.isEmpty {
+      return try disks.map {
+        Backup.Source(name: $0.name, path: try absolutePath(FilePath($0.value)))
+      }
+    }
+    guard let known = try vault.machine(machine) else {
+      throw ValidationError(
+        "machine \(quoted(machine)) is not protected yet: name its disks with --disk NAME=IMAGE")
+    }
+    return known.disks.map { Backup.Source(name: $0.name, path: FilePath($0.source)) }
+  }
+
+  private func summary(of point: RecoveryPoint, seconds: Double) -> String {
+    var table = Table(["disk", ">size", ">data", ">new", ">stored", ">seconds"])
+    for disk in point.disks {
+      table.add([
+        disk.name, Text.size(disk.size), Text.size(disk.dataBytes), Text.size(disk.newBytes),
+        Text.size(disk.storedBytes), Text.decimal(disk.seconds),
+      ])
+    }
+    let data = point.disks.reduce(0) { $0 + $1.dataBytes }
+    let stored = point.disks.reduce(0) { $0 + $1.storedBytes }
+    let saved = data == 0 ? 0 : 100 - Double(min(stored, data)) / Double(data) * 100
+    return """
+      \(table.text)
+      point \(point.id)
+      \(Text.size(data)) of data in \(Text.duration(seconds)) (\(Text.rate(data, seconds: seconds))); \
+      \(Text.size(stored)) stored, \(Text.decimal(saved)) % saved
+      """
+  }
+}
+
+/// `NAME=VALUE` on the command line.
+struct Pair: ExpressibleByArgument {
+  let name: String
+  let value: String
+
+  init?(argument: String) {
+    let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else { return nil }
+    name = String(parts[0])
+    value = String(parts[1])
+  }
+}

@@ -1,0 +1,63 @@
+import ArgumentParser
+import Tiers
+import Vaults
+
+struct Points: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "List recovery points, oldest first.",
+    discussion: """
+      EXAMPLES:
+        kluis points
+        kluis points web01 --json
+      """)
+
+  @ParentCommand var kluis: Kluis
+  @OptionGroup var shared: SharedOptions
+
+  @Argument(help: "Only this machine's.")
+  var machine: String?
+
+  func run() throws {
+    try Session.run([kluis.shared, shared], harmless: "Nothing was changed.") { session in
+      let vault = try session.openVault()
+      let listed = try vault.points(of: machine, notices: session.notices)
+      if session.options.json { return try printJSON(listed.map(PointReport.init)) }
+      if listed.isEmpty {
+        return print(machine.map { "no recovery points of \(quoted($0))" } ?? "no recovery points")
+      }
+      var table = Table(["point", "tiers", "consistency", ">disks", ">size", ">data", ">stored"])
+      for entry in listed {
+        let disks = entry.point.disks
+        table.add([
+          entry.point.id, entry.tiers.map(\.rawValue).joined(separator: "+"),
+          entry.point.consistency.rawValue, "\(disks.count)",
+          Text.size(disks.reduce(0) { $0 + $1.size }),
+          Text.size(disks.reduce(0) { $0 + $1.dataBytes }),
+          Text.size(disks.reduce(0) { $0 + $1.storedBytes }),
+        ])
+      }
+      print(table.text)
+    }
+  }
+}
+
+/// A recovery point as `--json` shows it.
+struct PointReport: Encodable {
+  let id: String
+  let machine: String
+  let time: Timestamp
+  let tiers: [Tier.Name]
+  let consistency: RecoveryPoint.Consistency
+  let tags: [String: String]
+  let disks: [RecoveryPoint.Disk]
+
+  init(_ listed: ListedPoint) {
+    id = listed.point.id
+    machine = listed.point.machine
+    time = listed.point.time
+    tiers = listed.tiers
+    consistency = listed.point.consistency
+    tags = listed.point.tags
+    disks = listed.point.disks
+  }
+}

@@ -1,0 +1,46 @@
+import ArgumentParser
+import Tiers
+import Vaults
+
+struct Show: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Show one recovery point.",
+    discussion: """
+      EXAMPLES:
+        kluis show web01
+        kluis show web01@2026-11-22 --json
+      """)
+
+  @ParentCommand var kluis: Kluis
+  @OptionGroup var shared: SharedOptions
+
+  @Argument(help: "The recovery point.")
+  var point: String
+
+  func run() throws {
+    try Session.run([kluis.shared, shared], harmless: "Nothing was changed.") { session in
+      let vault = try session.openVault()
+      let listed = try vault.point(point, notices: session.notices)
+      if session.options.json { return try printJSON(PointReport(listed)) }
+      print("point        \(listed.point.id)")
+      print("machine      \(listed.point.machine)")
+      print("time         \(listed.point.time)")
+      print("tiers        \(listed.tiers.map(\.rawValue).joined(separator: ", "))")
+      print("consistency  \(listed.point.consistency.rawValue)")
+      for (key, value) in listed.point.tags.sorted(by: { $0.key < $1.key }) {
+        print("tag          \(key)=\(value)")
+      }
+      for disk in listed.point.disks {
+        print("")
+        print("disk         \(disk.name)")
+        print("  source     \(disk.source)")
+        print("  size       \(Text.size(disk.size)) (\(disk.size) bytes)")
+        print("  data       \(Text.size(disk.dataBytes))")
+        print("  new        \(Text.size(disk.newBytes)) in \(disk.newChunks) chunks")
+        print("  stored     \(Text.size(disk.storedBytes))")
+        print("  seconds    \(Text.decimal(disk.seconds))")
+        print("  root       \(disk.root)")
+      }
+    }
+  }
+}

@@ -1,0 +1,30 @@
+import ArgumentParser
+import Maintenance
+
+struct Stats: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Show what the vault holds and what that takes.")
+
+  @ParentCommand var kluis: Kluis
+  @OptionGroup var shared: SharedOptions
+
+  func run() throws {
+    try Session.run([kluis.shared, shared], harmless: "Nothing was changed.") { session in
+      let vault = try session.openVault()
+      let statistics = try Statistics(of: vault, notices: session.notices)
+      if session.options.json { return try printJSON(statistics) }
+      print(
+        "\(Text.count(statistics.machines, "machine")), \(Text.count(statistics.points, "point"))")
+      print("disks      \(Text.size(statistics.diskBytes)), all points added up")
+      print("data       \(Text.size(statistics.dataBytes)) of that is not zero")
+      for tier in statistics.tiers {
+        print("")
+        print("\(tier.tier) tier, \(Text.count(tier.points, "point"))")
+        for store in tier.stores { print("  store    \(store)") }
+        print("  packs    \(Text.size(tier.packBytes)) in \(tier.packs)")
+        print("  records  \(tier.records) (index \(Text.size(tier.indexBytes)))")
+        print("  ratio    \(Text.ratio(statistics.dataBytes, to: tier.packBytes)) data to packs")
+      }
+    }
+  }
+}

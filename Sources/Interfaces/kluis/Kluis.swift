@@ -1,0 +1,50 @@
+import ArgumentParser
+import CLinux
+
+@main
+struct Kluis: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "kluis",
+    abstract: "Back up and restore virtual machines' disks.",
+    discussion: """
+      EXAMPLES:
+        kluis init /backup/vault --redundancy single
+        export KLUIS_VAULT=/backup/vault
+        kluis backup web01 --disk root=/images/web01.img
+        kluis points
+        kluis restore disk web01@latest --to /images/restored.img
+        kluis verify
+
+      A POINT is VM (its newest), VM@latest, VM@2026-11-22 (the newest whose time begins so),
+      or a point's id as `kluis points` prints it.
+
+      EXIT STATUS: 0 done; 1 failed; 3 done, but something is degraded; 64 the command line is
+      wrong; 130 stopped by Ctrl-C.
+      """,
+    version: "kluis 0.1.0",
+    subcommands: [
+      Init.self, BackupCommand.self, Points.self, Show.self, Stats.self, Restore.self,
+      Verify.self, RebuildIndex.self,
+    ])
+
+  @OptionGroup var shared: SharedOptions
+
+  static func main() {
+    linux_block_interrupts()
+    main(nil)
+  }
+}
+
+/// Options that every command takes, before or after its name.
+struct SharedOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("The vault: any of its stores (or KLUIS_VAULT).", valueName: "path"),
+    completion: .directory)
+  var vault: String?
+
+  @Flag(help: "Print JSON: stable keys, sizes in bytes, times in UTC.")
+  var json = false
+
+  @Flag(name: .shortAndLong, help: "Print no progress and no summary.")
+  var quiet = false
+}

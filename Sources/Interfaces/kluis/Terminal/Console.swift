@@ -1,0 +1,41 @@
+import CLinux
+import FoundationEssentials
+import Glibc
+import SystemPackage
+import Workers
+
+/// Prints for programs and for whoever reads a log: to standard error.
+func printError(_ text: String, terminator: String = "\n") {
+  // Nobody is left to be told when standard error is closed.
+  _ = try? FileDescriptor.standardError.writeAll(Array((text + terminator).utf8))
+}
+
+func sleepBriefly() { usleep(100_000) }
+
+/// Prints `value` as JSON with sorted keys.
+func printJSON(_ value: some Encodable) throws {
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+  print(String(decoding: try encoder.encode(value), as: UTF8.self))
+}
+
+/// Raised by Ctrl-C and by SIGTERM; a second Ctrl-C ends the process at once.
+func interruptible() -> Cancellation {
+  let cancellation = Cancellation()
+  _ = WorkerThread {
+    while true {
+      _ = linux_wait_for_interrupt()
+      if cancellation.isRequested { _exit(Status.interrupted) }
+      cancellation.request()
+      printError("\nstopping; press Ctrl-C again to stop at once (that harms nothing either)")
+    }
+  }
+  return cancellation
+}
+
+/// The command's exit statuses (DESIGN §9).
+enum Status {
+  static let failed: Int32 = 1
+  static let degraded: Int32 = 3
+  static let interrupted: Int32 = 130
+}

@@ -1,0 +1,93 @@
+internal import CLinux
+internal import Glibc
+package import SystemPackage
+
+/// Makes a directory and those above it that are missing, each durable in its parent.
+package func makeDirectory(_ path: FilePath) throws(FileError) {
+  if mkdir(path.string, 0o777) == 0 { return try syncDirectory(parent(of: path)) }
+  switch Errno(rawValue: errno) {
+  case .fileExists:
+    guard try fileStatus(path)?.kind == .directory else {
+      throw FileError("make the directory", path, .notDirectory)
+    }
+  case .noSuchFileOrDirectory:
+    try makeDirectory(parent(of: path))
+    try makeDirectory(path)
+  case let cause: throw FileError("make the directory", path, cause)
+  }
+}
+
+/// The directory that `path` lies in; "." for a bare name.
+package func parent(of path: FilePath) -> FilePath {
+  let parent = path.removingLastComponent()
+  return parent.isEmpty ? FilePath(".") : parent
+}
+
+/// What is at `path`, following links; nil where nothing is.
+package func fileStatus(_ path: FilePath) throws(FileError) -> FileStatus? {
+  do { return FileStatus(try path.stat()) } catch {
+    let cause = error.errno
+    if cause == .noSuchFileOrDirectory || cause == .notDirectory { return nil }
+    throw FileError("look at", path, cause)
+  }
+}
+
+/// Names in a directory, without "." and "..", in byte order; nil where there is no directory.
+package func directoryEntries(_ path: FilePath) throws(FileError) -> [String]? {
+  guard let stream = opendir(path.string) else {
+    let cause = Errno(rawValue: errno)
+    if cause == .noSuchFileOrDirectory { return nil }
+    throw FileError("list", path, cause)
+  }
+  defer { closedir(stream) }
+  var names: [String] = []
+  while true {
+    Glibc.errno = 0
+    guard let entry = readdir(stream) else { break }
+    let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+      String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+    if name != "." && name != ".." { names.append(name) }
+  }
+  let cause = Errno(rawValue: Glibc.errno)
+  if cause.rawValue != 0 { throw FileError("list", path, cause) }
+  return names.sorted()
+}
+
+/// Returns when names made, renamed or removed in this directory will survive a loss of power.
+package func syncDirectory(_ path: FilePath) throws(FileError) {
+  try File.openForReading(path).sync()
+}
+
+/// Gives a file another name. An existing `target` is replaced if `replacing`, else refused.
+package func renameFile(
+  _ source: FilePath, to target: FilePath, replacing: Bool
+) throws(FileError) {
+  if replacing {
+    guard rename(source.string, target.string) == 0 else {
+      throw FileError("rename to", target, Errno(rawValue: errno))
+    }
+  } else {
+    let outcome = linux_rename_new(source.string, target.string)
+    guard outcome == 0 else {
+      throw FileError("rename to", target, Errno(rawValue: Int32(truncatingIfNeeded: -outcome)))
+    }
+  }
+}
+
+/// Removes a file; no error where there is none.
+package func removeFile(_ path: FilePath) throws(FileError) {
+  guard unlink(path.string) != 0 else { return }
+  let cause = Errno(rawValue: errno)
+  if cause != .noSuchFileOrDirectory { throw FileError("remove", path, cause) }
+}
+
+/// `path` from the root of the file system; ".." and "." are resolved by name alone.
+package func absolutePath(_ path: FilePath) throws(FileError) -> FilePath {
+  if path.isAbsolute { return path.lexicallyNormalized() }
+  guard let text = getcwd(nil, 0) else {
+    throw FileError("ask for the current directory", FilePath("."), Errno(rawValue: errno))
+  }
+  defer { free(text) }
+  return FilePath(String(cString: text)).pushing(path).lexicallyNormalized()
+}

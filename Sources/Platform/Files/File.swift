@@ -1,0 +1,188 @@
+package import Bytes
+internal import CLinux
+package import SystemPackage
+
+/// An open file or block device.
+///
+/// Owns its descriptor: it is closed when the value goes. Reads and writes are positional, so one
+/// file may serve several threads.
+package struct File: ~Copyable, Sendable {
+  package let path: FilePath
+  private let descriptor: FileDescriptor
+
+  private init(path: FilePath, descriptor: FileDescriptor) {
+    self.path = path
+    self.descriptor = descriptor
+  }
+
+  deinit { try? descriptor.close() }
+
+  package static func openForReading(_ path: FilePath) throws(FileError) -> File {
+    try open(path, .readOnly, [], "open")
+  }
+
+  package static func openForWriting(_ path: FilePath) throws(FileError) -> File {
+    try open(path, .readWrite, [], "open for writing")
+  }
+
+  /// Makes a file that must not be there yet.
+  package static func create(
+    _ path: FilePath, permissions: FilePermissions = [.ownerReadWrite, .groupRead, .otherRead]
+  ) throws(FileError) -> File {
+    try open(path, .readWrite, [.create, .exclusiveCreate], "create", permissions)
+  }
+
+  private static func open(
+    _ path: FilePath, _ mode: FileDescriptor.AccessMode, _ options: FileDescriptor.OpenOptions,
+    _ operation: StaticString, _ permissions: FilePermissions? = nil
+  ) throws(FileError) -> File {
+    do {
+      let descriptor = try FileDescriptor.open(
+        path, mode, options: options.union(.closeOnExec), permissions: permissions)
+      return File(path: path, descriptor: descriptor)
+    } catch { throw FileError(operation, path, error.errno) }
+  }
+
+  package func status() throws(FileError) -> FileStatus {
+    do { return FileStatus(try descriptor.stat()) } catch {
+      throw FileError("look at", path, error.errno)
+    }
+  }
+
+  /// Reads up to the length of `target` from `offset`.
+  /// - Returns: bytes read; fewer than asked for only at the end of the file.
+  package func read(at offset: UInt64, into target: inout MutableRawSpan) throws(FileError) -> Int {
+    let number = descriptor.rawValue
+    let outcome: Int64 = target.withUnsafeMutableBytes { bytes in
+      var done = 0
+      while done < bytes.count {
+        let count = linux_pread(
+          number, bytes.baseAddress! + done, bytes.count - done, offset + UInt64(done))
+        if count == 0 { break }
+        if count == -Int64(Errno.interrupted.rawValue) { continue }
+        if count < 0 { return count }
+        done += Int(count)
+      }
+      return Int64(done)
+    }
+    return Int(try checked(outcome, "read"))
+  }
+
+  package func write(_ bytes: RawSpan, at offset: UInt64) throws(FileError) {
+    let number = descriptor.rawValue
+    let outcome: Int64 = bytes.withUnsafeBytes { bytes in
+      var done = 0
+      while done < bytes.count {
+        let count = linux_pwrite(
+          number, bytes.baseAddress! + done, bytes.count - done, offset + UInt64(done))
+        if count == -Int64(Errno.interrupted.rawValue) { continue }
+        if count < 0 { return count }
+        if count == 0 { return -Int64(Errno.noSpace.rawValue) }
+        done += Int(count)
+      }
+      return Int64(done)
+    }
+    _ = try checked(outcome, "write")
+  }
+
+  /// Returns when all that was written is on the disk.
+  package func sync() throws(FileError) {
+    _ = try checked(linux_sync(descriptor.rawValue), "sync")
+  }
+
+  /// Starts writing `range` to the disk and does not wait for it.
+  package func startWriteback(_ range: Range<UInt64>) {
+    linux_start_writeback(descriptor.rawValue, range.lowerBound, UInt64(range.count))
+  }
+
+  /// Asks the system to read `range` ahead of its use.
+  package func willNeed(_ range: Range<UInt64>) {
+    linux_will_need(descriptor.rawValue, range.lowerBound, UInt64(range.count))
+  }
+
+  package func setByteCount(_ byteCount: UInt64) throws(FileError) {
+    _ = try checked(linux_truncate(descriptor.rawValue, byteCount), "set the size of")
+  }
+
+  /// Makes `range` read as zeros without storing them, where the file system or device can.
+  /// - Returns: false where it cannot, and nothing was changed.
+  package func punchHole(_ range: Range<UInt64>) throws(FileError) -> Bool {
+    let outcome = linux_punch_hole(descriptor.rawValue, range.lowerBound, UInt64(range.count))
+    if outcome == -Int64(Errno.notSupported.rawValue) { return false }
+    _ = try checked(outcome, "punch a hole into")
+    return true
+  }
+
+  /// The first range at or after `offset` that may hold data; nil where only a hole follows.
+  ///
+  /// A file system without holes answers with everything up to `end`.
+  package func nextData(from offset: UInt64, end: UInt64) throws(FileError) -> Range<UInt64>? {
+    guard offset < end else { return nil }
+    let start = linux_seek_data(descriptor.rawValue, offset)
+    if start == -Int64(Errno.noSuchAddressOrDevice.rawValue) { return nil }
+    if start == -Int64(Errno.invalidArgument.rawValue) { return offset..<end }
+    let first = UInt64(try checked(start, "look for data in"))
+    guard first < end else { return nil }
+    let stop = UInt64(try checked(linux_seek_hole(descriptor.rawValue, first), "look for holes in"))
+    return first..<min(max(stop, first), end)
+  }
+
+  /// The size of this block device in bytes.
+  package func blockDeviceByteCount() throws(FileError) -> UInt64 {
+    var byteCount: UInt64 = 0
+    _ = try checked(linux_device_size(descriptor.rawValue, &byteCount), "ask for the size of")
+    return byteCount
+  }
+
+  /// Maps `byteCount` bytes from the start for reading.
+  ///
+  /// The file must not shrink meanwhile; Kluis maps only files that never change.
+  package func map(byteCount: Int) throws(FileError) -> SharedBytes {
+    var cause: Int32 = 0
+    guard let base = linux_map(descriptor.rawValue, byteCount, &cause) else {
+      throw FileError("map", path, Errno(rawValue: cause))
+    }
+    nonisolated(unsafe) let mapped = base
+    return SharedBytes(base: base, byteCount: byteCount) { linux_unmap(mapped, byteCount) }
+  }
+
+  private func checked(_ outcome: Int64, _ operation: StaticString) throws(FileError) -> Int64 {
+    guard outcome >= 0 else {
+      throw FileError(operation, path, Errno(rawValue: Int32(truncatingIfNeeded: -outcome)))
+    }
+    return outcome
+  }
+}
+
+/// What the system knows of a file.
+package struct FileStatus: Sendable {
+  package enum Kind: Sendable { case regular, directory, blockDevice, other }
+
+  package let kind: Kind
+  /// Bytes; 0 for a block device.
+  package let byteCount: UInt64
+  /// Bytes that the file system has set aside for it.
+  package let allocatedByteCount: UInt64
+  /// The file system it lies on.
+  package let device: UInt64
+  /// Its number on that file system: the same pair, the same file.
+  package let inode: UInt64
+
+  init(_ stat: Stat) {
+    switch stat.type {
+    case .regular: kind = .regular
+    case .directory: kind = .directory
+    case .blockSpecial: kind = .blockDevice
+    default: kind = .other
+    }
+    byteCount = UInt64(max(0, stat.size))
+    allocatedByteCount = UInt64(max(0, stat.blocksAllocated)) * 512
+    device = UInt64(stat.deviceID.rawValue)
+    inode = UInt64(stat.inode.rawValue)
+  }
+}
+
+extension Error {
+  /// The system's number for this failure; swift-system throws nothing else.
+  package var errno: Errno { self as? Errno ?? .ioError }
+}

@@ -1,0 +1,153 @@
+internal import Bytes
+internal import Compression
+package import Hashing
+package import Stores
+
+/// A pack could not be read: the store refused, or what it gave is not a pack.
+package enum PackError: Error, CustomStringConvertible, Sendable {
+  case store(StoreError)
+  case damaged(PackID, store: String, PackDamage)
+
+  package var description: String {
+    switch self {
+    case .store(let error): error.description
+    case .damaged(let id, let store, let damage):
+      "pack \(id) in store \(store) is damaged at \(damage)"
+    }
+  }
+}
+
+extension Store {
+  /// What a pack's directory lists, checked against the directory's digest; reads no record.
+  package func directory(
+    ofPack id: PackID, byteCount: UInt64, digester: inout Digester
+  ) throws(PackError) -> [PackEntry] {
+    do throws(PackDamage) {
+      let byteCount = try bounded(byteCount)
+      let trailerOffset = byteCount - PackFormat.trailerByteCount
+      let tail = try bytes(ofPack: id, trailerOffset..<byteCount)
+      let trailer = try PackTrailer(tail.span.bytes, packByteCount: byteCount)
+      let directory = try bytes(ofPack: id, trailer.directoryOffset..<trailerOffset)
+      guard digester.digest(directory.span.bytes) == trailer.digest else {
+        throw PackDamage(offset: trailer.directoryOffset, "the directory's digest is wrong")
+      }
+      return try parseDirectory(directory.span.bytes, trailer)
+    } catch {
+      throw PackError.damaged(id, store: name, error)
+    }
+  }
+
+  private func bytes(ofPack id: PackID, _ range: Range<Int>) throws(PackDamage) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: range.count)
+    var span = bytes.mutableSpan
+    var raw = span.mutableBytes
+    do throws(StoreError) {
+      try read(.pack(id), from: UInt64(range.lowerBound), into: &raw)
+    } catch { throw PackDamage(offset: range.lowerBound, error.description) }
+    return bytes
+  }
+}
+
+/// A pack's size as a number that memory may be asked for.
+private func bounded(_ byteCount: UInt64) throws(PackDamage) -> Int {
+  guard byteCount >= UInt64(PackFormat.headerByteCount + PackFormat.trailerByteCount) else {
+    throw PackDamage(offset: 0, "a pack is never as short as \(byteCount) bytes")
+  }
+  guard byteCount <= UInt64(PackFormat.maximumByteCount) else {
+    throw PackDamage(offset: 0, "a pack is never as long as \(byteCount) bytes")
+  }
+  return Int(byteCount)
+}
+
+private func parseDirectory(
+  _ bytes: RawSpan, _ trailer: PackTrailer
+) throws(PackDamage) -> [PackEntry] {
+  var reader = ByteReader(bytes)
+  var entries: [PackEntry] = []
+  entries.reserveCapacity(trailer.count)
+  for number in 0..<trailer.count {
+    let place = trailer.directoryOffset + number * PackFormat.entryByteCount
+    let entry: PackEntry?
+    do throws(TruncatedInput) { entry = try parseEntry(&reader) } catch {
+      throw PackDamage(offset: place, "the directory ends too early")
+    }
+    guard let entry, Int(entry.offset) >= PackFormat.headerByteCount,
+      Int(entry.offset) + entry.recordByteCount <= trailer.directoryOffset
+    else { throw PackDamage(offset: place, "a directory entry that cannot be") }
+    entries.append(entry)
+  }
+  return entries
+}
+
+private func parseEntry(_ reader: inout ByteReader) throws(TruncatedInput) -> PackEntry? {
+  let id = ContentID(try reader.digest())
+  let offset: UInt32 = try reader.integer()
+  let stored: UInt32 = try reader.integer()
+  let plain: UInt32 = try reader.integer()
+  let kind = RecordKind(rawValue: try reader.integer())
+  let codec = Codec(rawValue: try reader.integer())
+  let zero: UInt16 = try reader.integer()
+  guard let kind, let codec, zero == 0, stored <= plain,
+    plain <= RecordHeader.maximumPlainByteCount
+  else { return nil }
+  return PackEntry(
+    id: id, kind: kind, codec: codec, offset: offset, storedByteCount: stored,
+    plainByteCount: plain)
+}
+
+/// The records of a whole pack in memory, found by walking from header to header, for a pack whose
+/// directory is lost. Ends at the directory, or where no record follows.
+package func walkRecords(ofPack bytes: RawSpan) -> [PackEntry] {
+  guard bytes.starts(with: "KLUISPCK") else { return [] }
+  var entries: [PackEntry] = []
+  var offset = PackFormat.headerByteCount
+  while offset + RecordHeader.byteCount <= bytes.byteCount {
+    let header = bytes.extracting(offset..<offset + RecordHeader.byteCount)
+    guard let entry = RecordHeader.read(header, offset: UInt32(offset)),
+      offset + entry.recordByteCount <= bytes.byteCount
+    else { break }
+    entries.append(entry)
+    offset += entry.recordByteCount
+  }
+  return entries
+}
+
+/// Expands records and checks them against their names; one for each thread.
+package struct RecordOpener: ~Copyable {
+  private var decompressor = Decompressor()
+  private var digester = Digester()
+
+  package init() {}
+
+  /// Expands a record and checks its digest.
+  ///
+  /// - Parameters:
+  ///   - record: header and payload, as they lie in the pack at `offset`.
+  ///   - target: filled with the plain bytes; has exactly their length.
+  package mutating func open(
+    _ record: RawSpan, at offset: UInt32, expecting id: ContentID,
+    into target: inout MutableRawSpan
+  ) throws(PackDamage) {
+    guard record.byteCount >= RecordHeader.byteCount,
+      let entry = RecordHeader.read(
+        record.extracting(0..<RecordHeader.byteCount), offset: offset),
+      entry.recordByteCount <= record.byteCount
+    else { throw PackDamage(offset: Int(offset), "no record begins here") }
+    guard entry.id == id else {
+      throw PackDamage(offset: Int(offset), "the record of \(entry.id), not of \(id)")
+    }
+    guard Int(entry.plainByteCount) == target.byteCount else {
+      throw PackDamage(
+        offset: Int(offset),
+        "\(id) has \(entry.plainByteCount) bytes here, \(target.byteCount) elsewhere")
+    }
+    let payload = record.extracting(RecordHeader.byteCount..<entry.recordByteCount)
+    do throws(DecompressionError) {
+      try decompressor.decompress(payload, codec: entry.codec, into: &target)
+    } catch { throw PackDamage(offset: Int(offset), "\(id): \(error)") }
+    let found = digester.digest(target.bytes)
+    guard found == id.digest else {
+      throw PackDamage(offset: Int(offset), "expected \(id), found bytes with digest \(found)")
+    }
+  }
+}

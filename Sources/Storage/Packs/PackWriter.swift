@@ -1,0 +1,80 @@
+internal import Bytes
+package import Hashing
+
+/// A pack under construction, in memory.
+///
+/// Sealing is the one way out: a writer that is dropped leaves nothing behind, and a sealed one
+/// cannot be written to because it no longer exists.
+package struct PackWriter: ~Copyable {
+  private var buffer: AlignedBuffer
+  private var entries: [PackEntry] = []
+  private var byteCount = PackFormat.headerByteCount
+
+  package init() {
+    // A last run may start just below the target, and the directory follows it.
+    buffer = AlignedBuffer(capacity: PackFormat.maximumByteCount)
+    var header = ByteWriter(reservingCapacity: PackFormat.headerByteCount)
+    PackFormat.writeHeader(to: &header)
+    var all = buffer.mutableBytes
+    header.bytes.span.bytes.copy(into: &all)
+  }
+
+  package var isEmpty: Bool { entries.isEmpty }
+
+  /// Whether it has the size that packs are meant to have.
+  package var isFull: Bool { byteCount >= PackFormat.targetByteCount }
+
+  /// Whether `run` can be added.
+  package func hasRoom(for run: borrowing RecordRun) -> Bool {
+    let directory = (entries.count + run.entries.count) * PackFormat.entryByteCount
+    return buffer.capacity - byteCount - PackFormat.trailerByteCount >= run.byteCount + directory
+  }
+
+  package mutating func append(_ run: borrowing RecordRun) {
+    precondition(hasRoom(for: run), "room for the run")
+    var target = buffer.mutableBytes(byteCount..<byteCount + run.byteCount)
+    run.bytes.copy(into: &target)
+    for var entry in run.entries {
+      entry.offset += UInt32(byteCount)
+      entries.append(entry)
+    }
+    byteCount += run.byteCount
+  }
+
+  /// Adds directory and trailer and names the pack. Costs a digest of all its bytes.
+  package consuming func seal(with digester: inout Digester) -> SealedPack {
+    precondition(!isEmpty, "a pack holds records")
+    var directory = ByteWriter(reservingCapacity: entries.count * PackFormat.entryByteCount + 64)
+    PackFormat.writeDirectory(entries, to: &directory)
+    PackFormat.writeTrailer(
+      digest: digester.digest(directory.bytes.span.bytes), directoryOffset: byteCount,
+      count: entries.count, to: &directory)
+    var target = buffer.mutableBytes(byteCount..<byteCount + directory.bytes.count)
+    directory.bytes.span.bytes.copy(into: &target)
+    let whole = byteCount + directory.bytes.count
+    let id = PackID(digester.digest(buffer.bytes.extracting(0..<whole)))
+    return SealedPack(id: id, entries: entries, buffer: buffer, byteCount: whole)
+  }
+}
+
+/// A finished pack in memory, ready to be put into stores.
+package final class SealedPack: Sendable {
+  package let id: PackID
+  package let entries: [PackEntry]
+  package let byteCount: Int
+  private let buffer: AlignedBuffer
+
+  init(id: PackID, entries: [PackEntry], buffer: consuming AlignedBuffer, byteCount: Int) {
+    self.id = id
+    self.entries = entries
+    self.buffer = buffer
+    self.byteCount = byteCount
+  }
+
+  /// Calls `body` with the whole pack.
+  package func withBytes<Result, Failure: Error>(
+    _ body: (RawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try buffer.withBytes(0..<byteCount, body)
+  }
+}

@@ -1,0 +1,80 @@
+internal import Bytes
+package import Compression
+package import Hashing
+
+/// Records one behind the other, on their way into a pack.
+///
+/// A worker collects here what it makes and hands over a whole run at once, so that what lay side
+/// by side on the disk lies side by side in the pack, and no worker waits for another.
+package struct RecordRun: ~Copyable {
+  private var buffer: AlignedBuffer
+  /// What the run holds; offsets count from its start.
+  package private(set) var entries: [PackEntry] = []
+  package private(set) var byteCount = 0
+
+  /// - Parameter capacity: bytes, at least one record of the largest size.
+  package init(capacity: Int = RecordRun.standardCapacity) {
+    precondition(capacity >= RecordRun.largestRecord, "a run has room for the largest record")
+    buffer = AlignedBuffer(capacity: capacity)
+  }
+
+  package static let largestRecord = RecordHeader.byteCount + RecordHeader.maximumPlainByteCount
+  package static let standardCapacity = largestRecord + (1 << 20)
+
+  /// Whether a payload of `plainByteCount` can be added.
+  package func hasRoom(for plainByteCount: Int) -> Bool {
+    buffer.capacity - byteCount >= RecordHeader.byteCount + plainByteCount
+  }
+
+  package var isEmpty: Bool { entries.isEmpty }
+
+  package var bytes: RawSpan {
+    @_lifetime(borrow self)
+    borrowing get { buffer.bytes.extracting(0..<byteCount) }
+  }
+
+  /// Compresses `plain` and adds it.
+  /// - Returns: bytes that the record takes.
+  package mutating func append(
+    _ plain: RawSpan, id: ContentID, kind: RecordKind, with compressor: inout Compressor
+  ) -> Int {
+    precondition(hasRoom(for: plain.byteCount) && plain.byteCount > 0, "room for the record")
+    let start = byteCount + RecordHeader.byteCount
+    var target = buffer.mutableBytes(start..<start + plain.byteCount)
+    let compressed = compressor.compress(plain, into: &target)
+    if compressed == nil { plain.copy(into: &target) }
+    add(
+      PackEntry(
+        id: id, kind: kind, codec: compressed?.codec ?? .stored, offset: UInt32(byteCount),
+        storedByteCount: UInt32(compressed?.byteCount ?? plain.byteCount),
+        plainByteCount: UInt32(plain.byteCount)))
+    return entries.last!.recordByteCount
+  }
+
+  /// Adds a payload as it came out of another pack.
+  package mutating func append(sealed payload: RawSpan, of entry: PackEntry) {
+    precondition(
+      hasRoom(for: payload.byteCount) && payload.byteCount == Int(entry.storedByteCount),
+      "room for the record")
+    let start = byteCount + RecordHeader.byteCount
+    var target = buffer.mutableBytes(start..<start + payload.byteCount)
+    payload.copy(into: &target)
+    var moved = entry
+    moved.offset = UInt32(byteCount)
+    add(moved)
+  }
+
+  private mutating func add(_ entry: PackEntry) {
+    var header = ByteWriter(reservingCapacity: RecordHeader.byteCount)
+    RecordHeader.write(entry, to: &header)
+    var target = buffer.mutableBytes(byteCount..<byteCount + RecordHeader.byteCount)
+    header.bytes.span.bytes.copy(into: &target)
+    entries.append(entry)
+    byteCount += entry.recordByteCount
+  }
+
+  package mutating func removeAll() {
+    entries.removeAll(keepingCapacity: true)
+    byteCount = 0
+  }
+}

@@ -1,0 +1,77 @@
+package import Hashing
+package import Indexes
+internal import Packs
+internal import Stores
+
+/// Where everything in a tier lies: all segments of its index, and what packs hold that none lists.
+///
+/// A value: a copy stays as it was while the tier goes on.
+package struct TierIndex: Sendable {
+  /// Segments that lie in the stores.
+  package private(set) var published: [Segment]
+  /// Segments made in memory for packs that no segment lists: left by a backup that was killed, or
+  /// by an index that was damaged. The next commit publishes them.
+  package private(set) var adopted: [AdoptedSegment]
+
+  /// A segment that is not in any store yet.
+  package struct AdoptedSegment: Sendable {
+    package let segment: Segment
+    package let bytes: [UInt8]
+  }
+
+  init(published: [Segment] = [], adopted: [AdoptedSegment] = []) {
+    self.published = published
+    self.adopted = adopted
+  }
+
+  package var segments: [Segment] { published + adopted.map(\.segment) }
+
+  /// Whether a pack that the index names is gone, so that nothing may be taken for granted.
+  package var isIncomplete: Bool { published.contains(where: \.hasAbsentPacks) }
+
+  /// Whether a chunk or map is stored.
+  ///
+  /// - Complexity: a cache line for each segment that does not list it.
+  package func contains(_ id: ContentID) -> Bool {
+    published.contains { $0.mayContain(id) && $0.find(id) != nil }
+      || adopted.contains { $0.segment.mayContain(id) && $0.segment.find(id) != nil }
+  }
+
+  /// Where a chunk or map lies; nil where it is not stored. Does not trust the filters.
+  package func location(of id: ContentID) -> RecordLocation? {
+    for segment in published {
+      if let number = segment.find(id) { return segment.location(of: number) }
+    }
+    for segment in adopted {
+      if let number = segment.segment.find(id) { return segment.segment.location(of: number) }
+    }
+    return nil
+  }
+
+  /// Every place where it lies: a chunk that two backups stored at once lies twice.
+  package func locations(of id: ContentID) -> [RecordLocation] {
+    segments.compactMap { segment in segment.find(id).map(segment.location(of:)) }
+  }
+
+  /// Records that are listed, those that lie twice counted twice.
+  package var recordCount: Int { segments.reduce(0) { $0 + $1.entryCount } }
+
+  /// A number below ``recordCount`` that stands for a stored chunk or map, nil for one that is not.
+  package func number(of id: ContentID) -> Int? {
+    var base = 0
+    for segment in segments {
+      if let number = segment.find(id) { return base + number }
+      base += segment.entryCount
+    }
+    return nil
+  }
+
+  mutating func publish(_ segment: Segment) { published.append(segment) }
+
+  mutating func replace(_ old: Set<Digest>, with segment: Segment) {
+    published.removeAll { old.contains($0.name) }
+    published.append(segment)
+  }
+
+  mutating func forgetAdopted() { adopted = [] }
+}

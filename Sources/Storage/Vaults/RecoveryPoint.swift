@@ -1,0 +1,106 @@
+package import Hashing
+package import Maps
+
+/// What a user restores from: one virtual machine, its disks and its definition at one moment.
+package struct RecoveryPoint: Codable, Sendable, Equatable {
+  /// `MACHINE@TIME-XXXX`: unique in the vault.
+  package var id: String
+  package var machine: String
+  package var time: Timestamp
+  package var consistency: Consistency
+  package var tags: [String: String]
+  package var disks: [Disk]
+
+  package enum Consistency: String, Codable, Sendable {
+    /// As a disk is when the power fails.
+    case crash = "crash-consistent"
+    /// Applications had written what they held.
+    case application = "application-consistent"
+  }
+
+  package struct Disk: Codable, Sendable, Equatable {
+    package var name: String
+    /// Where the disk was when it was backed up.
+    package var source: String
+    /// The disk's size in bytes.
+    package var size: UInt64
+    /// The root of the disk's tree, 64 hexadecimal digits; all zeros for a disk of zeros.
+    package var root: String
+    /// Bytes that are not zero.
+    package var dataBytes: UInt64
+    /// Chunks that no earlier point had, and their bytes.
+    package var newChunks: UInt64
+    package var newBytes: UInt64
+    /// Bytes that storing them took.
+    package var storedBytes: UInt64
+    /// How long the backup of this disk took.
+    package var seconds: Double
+
+    package init(
+      name: String, source: String, size: UInt64, root: ContentID, dataBytes: UInt64,
+      newChunks: UInt64, newBytes: UInt64, storedBytes: UInt64, seconds: Double
+    ) {
+      self.name = name
+      self.source = source
+      self.size = size
+      self.root = root.description
+      self.dataBytes = dataBytes
+      self.newChunks = newChunks
+      self.newBytes = newBytes
+      self.storedBytes = storedBytes
+      self.seconds = seconds
+    }
+
+    /// The disk's tree; nil where the root is not spelled as one.
+    package var tree: DiskTree? {
+      Digest(root).map { DiskTree(root: ContentID($0), diskByteCount: size) }
+    }
+  }
+
+  package init(
+    machine: String, time: Timestamp, consistency: Consistency, tags: [String: String],
+    disks: [Disk]
+  ) {
+    let suffix = String(UInt16.random(in: .min ... .max), radix: 16)
+    id = "\(machine)@\(time)-\(String(repeating: "0", count: 4 - suffix.count))\(suffix)"
+    self.machine = machine
+    self.time = time
+    self.consistency = consistency
+    self.tags = tags
+    self.disks = disks
+  }
+
+  /// The part of the id after the machine's name, which names the file.
+  package var fileName: String { String(id.dropFirst(machine.count + 1)) }
+
+  /// Whether all that a path or a tree is made of is sound.
+  var isSound: Bool {
+    do throws(NameError) {
+      try checkName(machine, of: "machine")
+      for disk in disks { try checkName(disk.name, of: "disk") }
+    } catch { return false }
+    return id.hasPrefix("\(machine)@") && disks.allSatisfy { $0.tree != nil }
+  }
+}
+
+/// A machine that is protected, so that later backups need only its name.
+package struct Machine: Codable, Sendable, Equatable {
+  package var name: String
+  package var disks: [Disk]
+
+  package struct Disk: Codable, Sendable, Equatable {
+    package var name: String
+    /// The absolute path of its image or device.
+    package var source: String
+
+    package init(name: String, source: String) {
+      self.name = name
+      self.source = source
+    }
+  }
+
+  package init(name: String, disks: [Disk]) {
+    self.name = name
+    self.disks = disks
+  }
+}

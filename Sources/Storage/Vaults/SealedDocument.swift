@@ -1,0 +1,59 @@
+internal import Bytes
+internal import FoundationEssentials
+internal import Hashing
+
+/// A JSON document that is checked before it is believed.
+///
+///     document := "{\n\"body\":" body ",\n\"sha256\":\"" hex:64 "\"\n}\n"
+///
+/// `hex` is the SHA-256 of the body's bytes as they stand, so the whole is plain JSON that any tool
+/// reads, and a flipped bit anywhere is noticed. The body is written with sorted keys.
+enum SealedDocument {
+  private static let head = Array("{\n\"body\":".utf8)
+  private static let middle = Array(",\n\"sha256\":\"".utf8)
+  private static let tail = Array("\"\n}\n".utf8)
+
+  static func encode(_ value: some Encodable) -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    let body: [UInt8]
+    do { body = Array(try encoder.encode(value)) } catch {
+      preconditionFailure("a document that cannot be written as JSON: \(error)")
+    }
+    return head + body + middle + Array(digest(body).utf8) + tail
+  }
+
+  /// - Throws: ``DocumentDamage`` where the bytes are not what was written.
+  static func decode<Value: Decodable>(
+    _ type: Value.Type, from bytes: [UInt8]
+  ) throws(DocumentDamage) -> Value {
+    let body = try checkedBody(of: bytes)
+    do { return try JSONDecoder().decode(type, from: Data(body)) } catch {
+      throw DocumentDamage("it is written in a way that this version does not read: \(error)")
+    }
+  }
+
+  private static func checkedBody(of bytes: [UInt8]) throws(DocumentDamage) -> ArraySlice<UInt8> {
+    let bodyEnd = bytes.count - tail.count - 64 - middle.count
+    guard bodyEnd >= head.count, bytes.starts(with: head),
+      bytes[bodyEnd...].starts(with: middle), bytes.suffix(tail.count).elementsEqual(tail)
+    else { throw DocumentDamage("it does not have the form of a sealed document") }
+    let body = bytes[head.count..<bodyEnd]
+    let expected = bytes[(bodyEnd + middle.count)...].prefix(64)
+    guard Array(digest(Array(body)).utf8).elementsEqual(expected) else {
+      throw DocumentDamage("its digest is wrong")
+    }
+    return body
+  }
+
+  private static func digest(_ body: [UInt8]) -> String {
+    var digester = Digester()
+    return digester.digest(body.span.bytes).description
+  }
+}
+
+/// A document that is not what was written.
+struct DocumentDamage: Error {
+  let reason: String
+  init(_ reason: String) { self.reason = reason }
+}

@@ -1,0 +1,31 @@
+/// A vault cannot be made, opened or asked.
+package enum VaultError: Error, Sendable, CustomStringConvertible {
+  case notAVault(String)
+  case newer(String, format: Int)
+  case damaged(String, reason: String)
+  case unsupported(String)
+  case exists(String)
+  case tierMissing(String)
+  case unknownMachine(String)
+  case unknownPoint(String)
+  case unknownDisk(String, point: String, known: [String])
+
+  package var description: String {
+    switch self {
+    case .notAVault(let path):
+      "\(path) is not a vault: it holds no vault.json (make one with `kluis init \(path)`)"
+    case .newer(let path, let format):
+      "the vault at \(path) has format \(format), and this kluis reads up to format "
+        + "\(VaultDescriptor.currentFormat): use a newer kluis"
+    case .damaged(let object, let reason): "\(object) is damaged: \(reason)"
+    case .unsupported(let what): what
+    case .exists(let path): "\(path) exists and is not empty: choose another place for the vault"
+    case .tierMissing(let name): "this vault has no \(name) tier"
+    case .unknownMachine(let name):
+      "machine \(quoted(name)) has no recovery point in this vault (see `kluis points`)"
+    case .unknownPoint(let name): "no recovery point \(quoted(name)) (see `kluis points`)"
+    case .unknownDisk(let disk, let point, let known):
+      "\(point) has no disk \(quoted(disk)); it has \(known.joined(separator: ", "))"
+    }
+  }
+}
