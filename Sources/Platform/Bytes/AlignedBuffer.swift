@@ -2,23 +2,28 @@ internal import Glibc
 
 /// Memory of a fixed size that begins on a page, for reading and writing disks.
 ///
-/// The bytes start as zeros. Freed when the value goes; never grows. Pages that are never touched
+/// The bytes start as zeros, unless they come from a ``BufferPool``. Freed when the value goes; never grows. Pages that are never touched
 /// cost no memory.
 package struct AlignedBuffer: ~Copyable, @unchecked Sendable {
   package let capacity: Int
   private let base: UnsafeMutableRawPointer
 
+  private let pool: BufferPool?
+
   /// - Parameter capacity: bytes, at least 1.
   package init(capacity: Int) {
-    precondition(capacity > 0, "a buffer holds at least one byte")
-    self.capacity = capacity
-    let memory = mmap(
-      nil, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-    precondition(memory != MAP_FAILED, "the system has no memory left for \(capacity) bytes")
-    base = memory!
+    self.init(base: mapMemory(capacity), capacity: capacity, pool: nil)
   }
 
-  deinit { munmap(base, capacity) }
+  init(base: UnsafeMutableRawPointer, capacity: Int, pool: BufferPool?) {
+    self.base = base
+    self.capacity = capacity
+    self.pool = pool
+  }
+
+  deinit {
+    if let pool { pool.takeBack(base) } else { unmapMemory(base, capacity) }
+  }
 
   /// All bytes, for reading.
   package var bytes: RawSpan {
@@ -59,3 +64,13 @@ package struct AlignedBuffer: ~Copyable, @unchecked Sendable {
     memmove(base, base + range.lowerBound, range.count)
   }
 }
+
+func mapMemory(_ byteCount: Int) -> UnsafeMutableRawPointer {
+  precondition(byteCount > 0, "a buffer holds at least one byte")
+  let memory = mmap(
+    nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+  precondition(memory != MAP_FAILED, "the system has no memory left for \(byteCount) bytes")
+  return memory!
+}
+
+func unmapMemory(_ base: UnsafeMutableRawPointer, _ byteCount: Int) { munmap(base, byteCount) }

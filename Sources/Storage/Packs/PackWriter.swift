@@ -1,4 +1,4 @@
-internal import Bytes
+package import Bytes
 package import Hashing
 
 /// A pack under construction, in memory.
@@ -10,13 +10,18 @@ package struct PackWriter: ~Copyable {
   private var entries: [PackEntry] = []
   private var byteCount = PackFormat.headerByteCount
 
-  package init() {
-    // A last run may start just below the target, and the directory follows it.
-    buffer = AlignedBuffer(capacity: PackFormat.maximumByteCount)
+  /// - Parameter pool: lends the memory; made by ``makeBufferPool()``.
+  package init(pool: BufferPool) {
+    buffer = pool.take()
     var header = ByteWriter(reservingCapacity: PackFormat.headerByteCount)
     PackFormat.writeHeader(to: &header)
     var all = buffer.mutableBytes
     header.bytes.span.bytes.copy(into: &all)
+  }
+
+  /// Memory for packs. A last run may start just below the target, and the directory follows it.
+  package static func makeBufferPool() -> BufferPool {
+    BufferPool(capacity: PackFormat.maximumByteCount)
   }
 
   package var isEmpty: Bool { entries.isEmpty }

@@ -43,4 +43,9 @@ package enum ObjectFolder: String, CaseIterable, Sendable {
 package struct ListedObject: Sendable, Equatable {
   package let path: ObjectPath
   package let byteCount: UInt64
+
+  package init(path: ObjectPath, byteCount: UInt64) {
+    self.path = path
+    self.byteCount = byteCount
+  }
 }

@@ -13,6 +13,7 @@ internal import Workers
 package final class TierWriter: Sendable {
   package let open: OpenTier
   private let claims = Claims()
+  private let pool = PackWriter.makeBufferPool()
   private let chunkPack = Mutex(PackSlot())
   private let mapPack = Mutex(PackSlot())
   private let sealed = BoundedQueue<SealedPack>(capacity: 1)
@@ -100,10 +101,10 @@ package final class TierWriter: Sendable {
   ) -> [FullPack] {
     slot.withLock { slot in
       var full: [FullPack] = []
-      var writer = slot.writer.take() ?? PackWriter()
+      var writer = slot.writer.take() ?? PackWriter(pool: pool)
       if !writer.hasRoom(for: run) {
         full.append(FullPack(writer))
-        writer = PackWriter()
+        writer = PackWriter(pool: pool)
       }
       writer.append(run)
       if writer.isFull { full.append(FullPack(writer)) } else { slot.writer = consume writer }
