@@ -101,14 +101,61 @@ module(
 module(
   "Restores", in: "Engine",
   uses: ["CLinux", "Bytes", "Files", "Workers", "BlockDevices"] + storage, packages: [system])
+module("Copies", in: "Engine", uses: ["Bytes", "Workers"] + storage)
 module(
   "Maintenance", in: "Engine", uses: ["Bytes", "Workers"] + storage)
 
 // Interfaces: who asks.
 program(
   "kluis", in: "Interfaces",
-  uses: ["CLinux", "Bytes", "Files", "Workers", "DiskImages", "Backups", "Restores", "Maintenance"]
+  uses: [
+    "CLinux", "Bytes", "Files", "Workers", "DiskImages", "Backups", "Restores", "Copies",
+    "Maintenance",
+  ]
     + storage, packages: [system, arguments])
+
+// Tests: one target for each module, over what Tests/Support lends them.
+targets.append(
+  .target(
+    name: "TestSupport",
+    dependencies: ["Bytes", "Files", "Hashing", "Compression", "Stores", "Packs", system],
+    path: "Tests/Support", swiftSettings: strictness))
+
+/// The tests of one module; they may use any module, for they stand above all.
+@MainActor
+func tests(of name: String, uses dependencies: [String] = []) {
+  requireDeclared([name] + dependencies, for: "\(name)Tests")
+  targets.append(
+    .testTarget(
+      name: "\(name)Tests",
+      dependencies: ([name, "TestSupport"] + dependencies.filter { $0 != name })
+        .map { .byName(name: $0) } + [system],
+      path: "Tests/\(name)Tests", swiftSettings: strictness))
+}
+
+tests(of: "Bytes")
+tests(of: "Files", uses: ["Bytes"])
+tests(of: "Workers")
+tests(of: "Hashing", uses: ["Bytes"])
+tests(of: "Chunking", uses: ["Bytes", "Hashing"])
+tests(of: "Compression", uses: ["Bytes"])
+tests(of: "DiskImages", uses: ["Bytes", "Files", "BlockDevices"])
+tests(of: "Stores", uses: ["Bytes", "Files", "Hashing"])
+tests(of: "Packs", uses: ["Bytes", "Hashing", "Compression", "Stores"])
+tests(of: "Indexes", uses: ["Bytes", "Hashing", "Compression", "Stores", "Packs"])
+tests(of: "Maps", uses: ["Bytes", "Hashing"])
+tests(of: "Tiers", uses: ["Bytes", "Workers", "Files"] + storage)
+tests(of: "Vaults", uses: ["Bytes", "Files"] + storage)
+tests(of: "Backups", uses: ["Bytes", "Files", "Workers", "DiskImages", "Restores"] + storage)
+tests(of: "Restores", uses: ["Bytes", "Files", "Workers", "Backups"] + storage)
+tests(of: "Copies", uses: ["Bytes", "Files", "Workers", "Backups", "Restores"] + storage)
+tests(of: "Maintenance", uses: ["Bytes", "Files", "Workers", "Backups"] + storage)
+
+// From outside: the program as people run it, and the rules of the house.
+for name in ["Integration", "Tidy"] {
+  targets.append(
+    .testTarget(name: "\(name)Tests", path: "Tests/\(name)", swiftSettings: strictness))
+}
 
 let package = Package(
   name: "kluis",

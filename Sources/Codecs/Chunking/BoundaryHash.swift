@@ -13,7 +13,8 @@ package struct BoundaryHash: Sendable {
 
   private static let wordCount = ChunkSizes.blockByteCount / 8
 
-  /// The key is SHA-256 of the seed followed by a counter, again and again, until it is long enough.
+  /// The key is SHA-256 of the seed followed by a counter, again and again, until it is long
+  /// enough.
   ///
   /// - Parameter seed: the vault's; 32 bytes.
   package init(seed: Digest) {

@@ -5,7 +5,8 @@ package import Hashing
 ///
 /// A cut falls only on a block boundary: after a block whose keyed hash is under a threshold, never
 /// before the minimum and always at the maximum; before a block of zeros; and at the end. Since a
-/// cut depends on the chunk's own bytes alone, the same file gives the same chunks wherever it lies.
+/// cut depends on the chunk's own bytes alone, the same file gives the same chunks wherever it
+/// lies.
 package struct Chunker: Sendable {
   /// What the next bytes are.
   package enum Piece: Equatable, Sendable {

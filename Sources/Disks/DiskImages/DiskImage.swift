@@ -92,10 +92,13 @@ package final class DiskImage: BlockDevice {
   }
 }
 
-/// Image formats whose file is not the disk: taking one for a raw disk would protect the wrong thing.
+/// Image formats whose file is not the disk: taking one for a raw disk would protect the wrong
+/// thing.
 private func refuseOtherFormats(_ file: borrowing File) throws {
   let formats: [(magic: StaticString, name: String)] = [
     ("vhdxfile", "a VHDX image"), ("KDMV", "a VMDK image"),
+    ("<<< ", "a VDI image"), ("QED\0", "a QED image"), ("COWD", "a VMDK image"),
+    ("# Disk DescriptorFile", "a VMDK image's descriptor"),
     // The footer's copy at the start, which a fixed VHD does not have.
     ("conectix", "a dynamic or differencing VHD"),
   ]

@@ -37,13 +37,15 @@ package struct Backup {
   package func run(
     vault: Vault, notices: Notices, progress: Progress, cancellation: Cancellation
   ) throws -> RecoveryPoint {
-    let disks = try openDisks(parent: parent(in: vault, notices: notices))
+    let disks = try sources.map { source in
+      DiskBackup(name: source.name, image: try DiskImage(opening: source.path))
+    }
     let open = try OpenTier(vault.firstTier, notices: notices)
     let writer = TierWriter(open)
     let shared = Shared(
       vault: vault, writer: writer, progress: progress, cancellation: cancellation.child())
     do {
-      for disk in disks { try disk.plan(open, progress: progress) }
+      for disk in disks { try disk.plan(progress: progress) }
       try shared.run(disks, workerCount: workerCount)
       for disk in disks { try disk.image.checkSize() }
     } catch {
@@ -53,7 +55,7 @@ package struct Backup {
     var digester = Digester()
     try writer.finish(digester: &digester)
     let point = RecoveryPoint(
-      machine: machine, time: shared.time(now, after: disks.compactMap(\.parentTime).max()),
+      machine: machine, time: try time(in: vault, notices: notices),
       consistency: .crash, tags: tags, disks: disks.map(\.summary))
     try vault.commit(point, to: vault.firstTier)
     try vault.save(
@@ -71,18 +73,17 @@ package struct Backup {
     }
   }
 
-  /// The newest point of the same machine in the tier that is written to.
-  private func parent(in vault: Vault, notices: Notices) throws -> RecoveryPoint? {
-    try vault.points(of: machine, notices: notices)
-      .last { $0.tiers.contains(vault.firstTier.name) }?.point
-  }
-
-  private func openDisks(parent: RecoveryPoint?) throws -> [DiskBackup] {
-    try sources.map { source in
-      DiskBackup(
-        name: source.name, image: try DiskImage(opening: source.path),
-        parent: parent?.disks.first { $0.name == source.name }, parentTime: parent?.time)
+  /// Now, or a second after the machine's newest point where that is not earlier: the newest point
+  /// is always the one that was taken last.
+  private func time(in vault: Vault, notices: Notices) throws -> Timestamp {
+    guard let last = try vault.points(of: machine, notices: notices).last?.point.time, last >= now
+    else { return now }
+    if last.secondsSince1970 - now.secondsSince1970 > 60 {
+      notices.add(
+        "the clock says \(now), and the newest point of \(quoted(machine)) is of \(last): "
+          + "check the clock")
     }
+    return Timestamp(secondsSince1970: last.secondsSince1970 + 1)
   }
 }
 
@@ -118,13 +119,5 @@ private struct Shared: Sendable {
     RegionWorker(
       chunker: vault.chunker, compression: vault.compression, writer: writer,
       cancellation: cancellation, progress: progress)
-  }
-
-  /// Points of a machine have times that differ, so that the newest is never in doubt.
-  func time(_ now: Timestamp, after last: Timestamp?) -> Timestamp {
-    guard let last, last >= now, last.secondsSince1970 - now.secondsSince1970 < 60 else {
-      return now
-    }
-    return Timestamp(secondsSince1970: last.secondsSince1970 + 1)
   }
 }

@@ -12,32 +12,27 @@ internal import Workers
 final class DiskBackup: Sendable {
   let name: String
   let image: DiskImage
-  let parentTime: Timestamp?
-  private let parent: RecoveryPoint.Disk?
   private let tally = DiskTally()
   private let state = Mutex(State())
   private let started = ContinuousClock.now
 
   private struct State {
     var regions: [UInt64] = []
-    var parentMaps: [UInt64: ContentID] = [:]
     var maps: [UInt64: ContentID] = [:]
     var root = ContentID.zeros
     var seconds = 0.0
   }
 
-  init(name: String, image: DiskImage, parent: RecoveryPoint.Disk?, parentTime: Timestamp?) {
+  init(name: String, image: DiskImage) {
     self.name = name
     self.image = image
-    self.parent = parent
-    self.parentTime = parentTime
   }
 
   /// The regions that hold data; all others are zeros.
   var regions: [UInt64] { state.withLock { $0.regions } }
 
-  /// Finds out what there is to read, and what the point before had.
-  func plan(_ open: OpenTier, progress: Progress) throws {
+  /// Finds out what there is to read.
+  func plan(progress: Progress) throws {
     var regions: [UInt64] = []
     var expected: UInt64 = 0
     var position: UInt64 = 0
@@ -53,18 +48,13 @@ final class DiskBackup: Sendable {
       position = extent.upperBound
     }
     progress.expect(expected)
-    let parentMaps = try readParentMaps(open)
-    state.withLock {
-      $0.regions = regions
-      $0.parentMaps = parentMaps
-    }
+    let found = regions
+    state.withLock { $0.regions = found }
   }
 
   func backUp(_ region: UInt64, with worker: inout RegionWorker) throws {
-    let parentMap = state.withLock { $0.parentMaps[region] }
     let map = try worker.backUp(
-      Region.range(region, diskByteCount: image.byteCount), of: image, parent: parentMap,
-      tally: tally)
+      Region.range(region, diskByteCount: image.byteCount), of: image, tally: tally)
     let elapsed = started.duration(to: .now)
     state.withLock {
       $0.maps[region] = map
@@ -92,24 +82,5 @@ final class DiskBackup: Sendable {
         storedBytes: tally.storedBytes.load(ordering: .relaxed),
         seconds: (state.seconds * 1000).rounded() / 1000)
     }
-  }
-
-  /// The region maps of the point before. They save look-ups, and may be relied on only while no
-  /// pack is missing.
-  private func readParentMaps(_ open: OpenTier) throws -> [UInt64: ContentID] {
-    guard let tree = parent?.tree, !open.index.isIncomplete else { return [:] }
-    var reader = TierReader(open)
-    var maps: [UInt64: ContentID] = [:]
-    do {
-      try tree.forEachRegion {
-        try reader.map($0)
-      } visit: {
-        maps[$0] = $1
-      }
-    } catch {
-      open.notices.add("the point before cannot be read whole: \(error)")
-      return [:]
-    }
-    return maps
   }
 }

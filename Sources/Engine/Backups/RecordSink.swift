@@ -32,9 +32,8 @@ struct RecordSink: ~Copyable {
   ) throws {
     let bytes = window.bytes.extracting(range)
     let id = ContentID(digester.digest(bytes))
-    let isKnown = pass.parentHas(id)
     pass.append(.chunk(id, byteCount: range.count))
-    guard !isKnown, writer.claim(id, index: index) else { return }
+    guard writer.claim(id, index: index) else { return }
     if !chunkRun.hasRoom(for: range.count) || chunkRun.byteCount >= Self.runByteCount {
       try writer.add(&chunkRun, kind: .chunk, digester: &digester)
     }

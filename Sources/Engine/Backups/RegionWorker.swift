@@ -13,7 +13,6 @@ struct RegionWorker: ~Copyable {
   private let chunker: Chunker
   private let cancellation: Cancellation
   private let progress: Progress
-  private var reader: TierReader
   private var sink: RecordSink
   /// Bytes of the disk that were read and are not cut yet, from its start on.
   private var window: AlignedBuffer
@@ -30,20 +29,18 @@ struct RegionWorker: ~Copyable {
     self.chunker = chunker
     self.cancellation = cancellation
     self.progress = progress
-    reader = TierReader(writer.open)
     sink = RecordSink(writer: writer, compression: compression)
     window = AlignedBuffer(capacity: chunker.sizes.maximum + Self.readByteCount)
   }
 
   /// Backs one region up.
   ///
-  /// - Parameter parent: the region's map in the point before, nil where there is none to lean on.
   /// - Returns: the id of the region's map; zeros for a region of zeros.
   mutating func backUp(
-    _ range: Range<UInt64>, of device: any BlockDevice, parent: ContentID?, tally: DiskTally
+    _ range: Range<UInt64>, of device: any BlockDevice, tally: DiskTally
   ) throws -> ContentID {
     sink.refreshIndex()
-    var pass = RegionPass(parent: try parent.map { try parentMap($0, byteCount: range.count) })
+    var pass = RegionPass()
     var position = range.lowerBound
     while position < range.upperBound, let extent = try device.nextData(from: position) {
       let block = UInt64(ChunkSizes.blockByteCount)
@@ -66,17 +63,6 @@ struct RegionWorker: ~Copyable {
 
   /// Stores a map that lies above the regions'.
   mutating func storeMap(_ bytes: [UInt8]) throws -> ContentID { try sink.addMap(bytes) }
-
-  private mutating func parentMap(_ id: ContentID, byteCount: Int) throws -> RegionMap? {
-    do {
-      let bytes = try reader.map(id)
-      return try RegionMap(decoding: bytes.span.bytes, byteCount: byteCount)
-    } catch {
-      // The parent only saves look-ups; without it everything is looked up and stored if need be.
-      reader.open.notices.add("the point before cannot be read whole: \(error)")
-      return nil
-    }
-  }
 
   /// Reads and cuts a range that begins and ends on block boundaries or the region's own.
   private mutating func cut(

@@ -6,6 +6,18 @@ package import Tiers
 package import Vaults
 package import Workers
 
+/// A disk that cannot be rebuilt from the tier that was asked.
+package struct RestoreError: Error, CustomStringConvertible {
+  /// The first byte of the disk that is lost.
+  package let offset: UInt64
+  package let cause: any Error
+
+  package var description: String {
+    "byte \(offset) and maybe more is lost: \(cause); `kluis verify` lists what else is, and "
+      + "another point or tier may be whole"
+  }
+}
+
 /// Rebuilds a whole disk from a recovery point, every chunk checked.
 package struct DiskRestore {
   package var disk: RecoveryPoint.Disk
@@ -21,7 +33,8 @@ package struct DiskRestore {
     self.target = target
   }
 
-  /// - Throws: ``TargetError``, ``ReadError``, ``FileError``, ``Cancelled``. What was written of a
+  /// - Throws: ``TargetError``, ``RestoreError``, ``FileError``, ``Cancelled``. What was written of
+  ///   a
   ///   new image is removed then.
   package func run(from open: OpenTier, progress: Progress, cancellation: Cancellation) throws {
     guard let tree = disk.tree else {

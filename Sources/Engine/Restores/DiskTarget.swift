@@ -23,7 +23,7 @@ package enum TargetError: Error, CustomStringConvertible {
 
 /// Where a disk is restored to: a new image that gets its name when it is whole, or a block device.
 ///
-/// Dropped before it is finished, it leaves no file behind.
+/// Whoever does not finish it has to abandon it, so that no file is left behind.
 final class DiskTarget: Sendable {
   private let path: FilePath
   private let file: File

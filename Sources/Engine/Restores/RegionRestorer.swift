@@ -28,10 +28,13 @@ struct RegionRestorer: ~Copyable {
     plain = AlignedBuffer(capacity: Self.batchLimit + RegionMap.maximumChunkByteCount)
   }
 
-  /// - Throws: ``ReadError``, ``MapDamage``, ``FileError``, ``Cancelled``.
+  /// - Throws: ``RestoreError``, ``FileError``, ``Cancelled``.
   mutating func restore(_ range: Range<UInt64>, map id: ContentID) throws {
-    let bytes = try reader.map(id)
-    let map = try RegionMap(decoding: bytes.span.bytes, byteCount: range.count)
+    let map: RegionMap
+    do {
+      let bytes = try reader.map(id)
+      map = try RegionMap(decoding: bytes.span.bytes, byteCount: range.count)
+    } catch { throw RestoreError(offset: range.lowerBound, cause: error) }
     var position = range.lowerBound
     for item in map.items {
       switch item {
@@ -51,8 +54,12 @@ struct RegionRestorer: ~Copyable {
   private mutating func flush(endingAt end: UInt64) throws {
     guard !batch.isEmpty else { return }
     try cancellation.check()
-    try reader.read(batch, into: &plain)
-    try target.write(plain.bytes.extracting(0..<batchByteCount), at: end - UInt64(batchByteCount))
+    let start = end - UInt64(batchByteCount)
+    do { try reader.read(batch, into: &plain) } catch let error as ReadError {
+      let place = batch.first { $0.id == error.id }?.target ?? 0
+      throw RestoreError(offset: start + UInt64(place), cause: error)
+    }
+    try target.write(plain.bytes.extracting(0..<batchByteCount), at: start)
     progress.advance(UInt64(batchByteCount))
     batch.removeAll(keepingCapacity: true)
     batchByteCount = 0

@@ -15,15 +15,17 @@ struct Kluis: ParsableCommand {
         kluis restore disk web01@latest --to /images/restored.img
         kluis verify
 
-      A POINT is VM (its newest), VM@latest, VM@2026-11-22 (the newest whose time begins so),
-      or a point's id as `kluis points` prints it.
+      A POINT is VM (its newest), VM@latest, VM@2026-11-22 (the newest whose
+      time begins so), or a point's id as `kluis points` prints it.
 
-      EXIT STATUS: 0 done; 1 failed; 3 done, but something is degraded; 64 the command line is
-      wrong; 130 stopped by Ctrl-C.
+      EXIT STATUS:
+        0 done, 1 failed, 3 done but something is degraded, 64 the command line
+        is wrong, 130 stopped by Ctrl-C.
       """,
     version: "kluis 0.1.0",
     subcommands: [
-      Init.self, BackupCommand.self, Points.self, Show.self, Stats.self, Restore.self,
+      Init.self, BackupCommand.self, Transfer.self, Points.self, Show.self, Stats.self,
+      Restore.self,
       Verify.self, RebuildIndex.self,
     ])
 

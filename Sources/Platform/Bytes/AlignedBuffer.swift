@@ -2,8 +2,8 @@ internal import Glibc
 
 /// Memory of a fixed size that begins on a page, for reading and writing disks.
 ///
-/// The bytes start as zeros, unless they come from a ``BufferPool``. Freed when the value goes; never grows. Pages that are never touched
-/// cost no memory.
+/// The bytes start as zeros, unless they come from a ``BufferPool``. Freed when the value goes;
+/// never grows. Pages that are never touched cost no memory.
 package struct AlignedBuffer: ~Copyable, @unchecked Sendable {
   package let capacity: Int
   private let base: UnsafeMutableRawPointer

@@ -1,7 +1,7 @@
 internal import Synchronization
 
-/// Large buffers that are used again, since memory that is new to a process costs the system a fault
-/// and a page of zeros every 4 KiB.
+/// Large buffers that are used again, since memory that is new to a process costs the system a
+/// fault and a page of zeros every 4 KiB.
 ///
 /// A buffer comes back by itself when its value goes.
 package final class BufferPool: Sendable {

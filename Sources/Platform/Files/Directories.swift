@@ -12,7 +12,11 @@ package func makeDirectory(_ path: FilePath) throws(FileError) {
     }
   case .noSuchFileOrDirectory:
     try makeDirectory(parent(of: path))
-    try makeDirectory(path)
+    // Once more and no further: /proc, for one, answers so whatever is above.
+    if mkdir(path.string, 0o777) != 0, errno != EEXIST {
+      throw FileError("make the directory", path, Errno(rawValue: errno))
+    }
+    try syncDirectory(parent(of: path))
   case let cause: throw FileError("make the directory", path, cause)
   }
 }

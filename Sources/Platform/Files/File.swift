@@ -1,5 +1,6 @@
 package import Bytes
 internal import CLinux
+internal import Glibc
 package import SystemPackage
 
 /// An open file or block device.
@@ -9,11 +10,6 @@ package import SystemPackage
 package struct File: ~Copyable, Sendable {
   package let path: FilePath
   private let descriptor: FileDescriptor
-
-  private init(path: FilePath, descriptor: FileDescriptor) {
-    self.path = path
-    self.descriptor = descriptor
-  }
 
   deinit { try? descriptor.close() }
 
@@ -167,6 +163,11 @@ package struct FileStatus: Sendable {
   package let device: UInt64
   /// Its number on that file system: the same pair, the same file.
   package let inode: UInt64
+  /// When its bytes changed last, in seconds since 1970.
+  private let changed: Int64
+
+  /// Negative where the clock was set back.
+  package var secondsSinceChange: Int64 { Int64(time(nil)) - changed }
 
   init(_ stat: Stat) {
     switch stat.type {
@@ -179,6 +180,7 @@ package struct FileStatus: Sendable {
     allocatedByteCount = UInt64(max(0, stat.blocksAllocated)) * 512
     device = UInt64(stat.deviceID.rawValue)
     inode = UInt64(stat.inode.rawValue)
+    changed = Int64(stat.st_mtim.tv_sec)
   }
 }
 

@@ -3,9 +3,9 @@ internal import Hashing
 /// A split-block Bloom filter: tells "not here" from one cache line.
 ///
 /// An id picks a block with its second word and sets one bit in each of the block's eight 32-bit
-/// words, picked by its third. With ten bits an entry about one absent id in a hundred gets "maybe".
-/// The construction is that of the Parquet format ("Split block Bloom filter"), except that a digest
-/// needs no further hashing.
+/// words, picked by its third. With ten bits an entry about one absent id in a hundred gets
+/// "maybe". The construction is that of the Parquet format ("Split block Bloom filter"), except
+/// that a digest needs no further hashing.
 enum Filter {
   static let blockByteCount = 32
 

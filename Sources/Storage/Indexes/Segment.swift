@@ -90,7 +90,7 @@ package final class Segment: Sendable {
 
   package var entryCount: Int { layout.entryCount }
   package var byteCount: Int { layout.byteCount }
-  package var hasAbsentPacks: Bool { !absent.isEmpty }
+  package var missingPacks: [PackID] { absent.sorted().map { packs[Int($0)].id } }
 
   /// Whether every byte is as it was written. Reads all of them.
   package func isIntact(digester: inout Digester) -> Bool {

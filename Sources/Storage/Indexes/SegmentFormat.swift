@@ -12,9 +12,9 @@ internal import Hashing
 ///     entries   := entry * entryCount        in the order of their ids
 ///     entry     := id:32 pack:u32 offset:u32 stored:u32 plain:u32
 ///
-/// Integers are little-endian. `digest` is the SHA-256 of the preamble before it; the file's name is
-/// the SHA-256 of all of it. `pack` is a number in the list of packs, `offset` where the record's
-/// header begins there. Version 1.
+/// Integers are little-endian. `digest` is the SHA-256 of the preamble before it; the file's name
+/// is the SHA-256 of all of it. `pack` is a number in the list of packs, `offset` where the
+/// record's header begins there. Version 1.
 enum SegmentFormat {
   static let version: UInt32 = 1
   static let fixedByteCount = 32

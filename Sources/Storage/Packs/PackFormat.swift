@@ -12,7 +12,8 @@ internal import Hashing
 ///
 /// Integers are little-endian; records stand one behind the other. `digest` is the SHA-256 of the
 /// directory, so that it can be trusted without reading the records; the file's name is the SHA-256
-/// of all of it. Version 1.
+/// of all of it. Version 1; another version ends in another magic number as well, since a directory
+/// is read from the end.
 package enum PackFormat {
   package static let version: UInt32 = 1
   package static let headerByteCount = 16

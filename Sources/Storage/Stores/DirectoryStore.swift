@@ -23,7 +23,7 @@ package final class DirectoryStore: Store {
       try renameFile(temporary, to: target, replacing: true)
       try syncDirectory(parent(of: target))
     } catch {
-      // The first failure is what matters; a leftover is swept by the next writer.
+      // The first failure is what matters; a leftover is swept by a later writer.
       try? removeFile(temporary)
       throw translated(error, path)
     }
@@ -94,6 +94,30 @@ package final class DirectoryStore: Store {
     openFiles.forget(path)
     do throws(FileError) { try removeFile(location(path)) } catch { throw translated(error, path) }
   }
+
+  package func sweep() throws(StoreError) {
+    for folder in ObjectFolder.allCases {
+      do throws(FileError) { try sweep(directory.appending(folder.rawValue), depth: 2) } catch {
+        throw translated(error, ObjectPath(listed: folder.rawValue))
+      }
+    }
+  }
+
+  private func sweep(_ folder: FilePath, depth: Int) throws(FileError) {
+    for entry in try directoryEntries(folder) ?? [] {
+      let path = folder.appending(entry)
+      if isTemporary(entry) {
+        if let status = try fileStatus(path), status.secondsSinceChange > Self.oldAge {
+          try removeFile(path)
+        }
+      } else if depth > 1, try fileStatus(path)?.kind == .directory {
+        try sweep(path, depth: depth - 1)
+      }
+    }
+  }
+
+  /// Nothing takes this many seconds to be written.
+  private static let oldAge: Int64 = 3600
 
   private func location(_ path: ObjectPath) -> FilePath { directory.appending(path.description) }
 

@@ -29,6 +29,10 @@ package protocol Store: AnyObject, Sendable {
 
   /// Removes an object; no error where there is none.
   func delete(_ path: ObjectPath) throws(StoreError)
+
+  /// Removes what writers that were killed left unfinished. Leaves alone what somebody may be
+  /// writing now.
+  func sweep() throws(StoreError)
 }
 
 extension Store {

@@ -3,8 +3,8 @@ internal import Synchronization
 
 /// Chunks and maps that this run stores and that no published segment lists yet.
 ///
-/// The first worker to claim an id stores it; all others take it for stored. Sixty-four parts with a
-/// lock each, so that workers hardly ever wait.
+/// The first worker to claim an id stores it; all others take it for stored. Sixty-four parts with
+/// a lock each, so that workers hardly ever wait.
 final class Claims: Sendable {
   private final class Part: Sendable {
     let ids = Mutex<Set<ContentID>>([])

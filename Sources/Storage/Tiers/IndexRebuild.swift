@@ -6,8 +6,8 @@ package import Workers
 
 /// Makes a tier's index anew from its packs alone.
 ///
-/// Every pack is read whole and checked against its name. Of a damaged one each record is checked by
-/// itself, and those that are lost are left out, so that the next backup stores them again.
+/// Every pack is read whole and checked against its name. Of a damaged one each record is checked
+/// by itself, and those that are lost are left out, so that the next backup stores them again.
 package struct IndexRebuild: ~Copyable {
   private let tier: Tier
   private let notices: Notices
@@ -68,6 +68,7 @@ package struct IndexRebuild: ~Copyable {
 
   private mutating func goodRecords(of id: PackID, _ byteCount: UInt64) -> [PackEntry] {
     var salvaged: [PackEntry] = []
+    var mostListed = 0
     for store in tier.stores {
       let bytes: [UInt8]
       do throws(StoreError) {
@@ -83,9 +84,10 @@ package struct IndexRebuild: ~Copyable {
       notices.add(
         "pack \(id) in store \(store.name) is damaged: \(good.count) of \(listed.count) records "
           + "are good" + (lost > 0 ? "; run `kluis verify` to see what needs the others" : ""))
-      lostRecordCount += lost
+      mostListed = max(mostListed, listed.count)
       if good.count > salvaged.count { salvaged = good }
     }
+    lostRecordCount += mostListed - salvaged.count
     return salvaged
   }
 

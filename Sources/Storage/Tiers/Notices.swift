@@ -1,6 +1,7 @@
 internal import Synchronization
 
-/// What was found degraded while the work went on: a damaged copy, an index that had to be made anew.
+/// What was found degraded while the work went on: a damaged copy, an index that had to be made
+/// anew.
 ///
 /// Whoever runs the command shows these and exits with status 3. The same notice is kept once.
 package final class Notices: Sendable {

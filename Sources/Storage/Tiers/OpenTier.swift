@@ -17,6 +17,11 @@ package final class OpenTier: Sendable {
   package init(_ tier: Tier, notices: Notices) throws(StoreError) {
     self.tier = tier
     self.notices = notices
+    // An empty mount point looks like a store without anything in it, and must not be taken for
+    // one.
+    for store in tier.stores where try store.byteCount(of: .descriptor) == nil {
+      throw StoreError(.missing, .descriptor, in: "\(store.name) (is its disk mounted?)")
+    }
     current = Mutex(try readIndex(of: tier, notices: notices, checkEverything: false))
   }
 
@@ -25,15 +30,15 @@ package final class OpenTier: Sendable {
   /// Reads every byte of the index after something in it led astray.
   /// - Returns: whether it was damaged, and so is another now.
   func recheckIndex() throws(StoreError) -> Bool {
-    let isFirst = isRechecked.withLock { seen in
-      defer { seen = true }
-      return !seen
+    // Whoever comes second waits for the first, to go on with what that one found.
+    try isRechecked.withLock { isDone throws(StoreError) in
+      guard !isDone else { return false }
+      isDone = true
+      let before = index.published.count
+      let fresh = try readIndex(of: tier, notices: notices, checkEverything: true)
+      current.withLock { $0 = fresh }
+      return fresh.published.count != before
     }
-    guard isFirst else { return false }
-    let before = index.published.count
-    let fresh = try readIndex(of: tier, notices: notices, checkEverything: true)
-    current.withLock { $0 = fresh }
-    return fresh.published.count != before
   }
 
   func update(_ change: (inout TierIndex) -> Void) { current.withLock { change(&$0) } }

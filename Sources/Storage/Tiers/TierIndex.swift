@@ -27,7 +27,10 @@ package struct TierIndex: Sendable {
   package var segments: [Segment] { published + adopted.map(\.segment) }
 
   /// Whether a pack that the index names is gone, so that nothing may be taken for granted.
-  package var isIncomplete: Bool { published.contains(where: \.hasAbsentPacks) }
+  package var isIncomplete: Bool { !missingPacks.isEmpty }
+
+  /// Packs that the index names and no store holds.
+  package var missingPacks: [PackID] { published.flatMap(\.missingPacks) }
 
   /// Whether a chunk or map is stored.
   ///

@@ -1,22 +1,35 @@
 package import Bytes
 package import Hashing
 internal import Indexes
-internal import Packs
+package import Packs
 internal import Stores
 
 /// A chunk or map that no copy gives.
 package enum ReadError: Error, Sendable, CustomStringConvertible {
-  /// The index knows nothing of it.
-  case unknown(ContentID, tier: Tier.Name)
+  /// The index knows nothing of it, or only packs that are gone.
+  case unknown(ContentID, tier: Tier.Name, missingPacks: [PackID])
   /// Every place where it should be, and what is wrong there.
   case lost(ContentID, tier: Tier.Name, reasons: [String])
 
+  package var id: ContentID {
+    switch self {
+    case .unknown(let id, _, _), .lost(let id, _, _): id
+    }
+  }
+
   package var description: String {
     switch self {
-    case .unknown(let id, let tier): "\(id) is not in the index of the \(tier.rawValue) tier"
+    case .unknown(let id, let tier, let packs):
+      let gone = packs.isEmpty ? "" : "; gone are the packs \(joined(packs.map(\.description)))"
+      return "\(id) is not in the index of the \(tier.rawValue) tier\(gone)"
     case .lost(let id, let tier, let reasons):
-      "no good copy of \(id) in the \(tier.rawValue) tier: \(reasons.joined(separator: "; "))"
+      return "no good copy of \(id) in the \(tier.rawValue) tier: \(joined(reasons))"
     }
+  }
+
+  private func joined(_ parts: [String]) -> String {
+    let shown = parts.prefix(4).joined(separator: "; ")
+    return parts.count > 4 ? "\(shown); and \(parts.count - 4) more" : shown
   }
 }
 
@@ -55,7 +68,17 @@ package struct TierReader: ~Copyable {
   /// The bytes of a map.
   package mutating func map(_ id: ContentID) throws -> [UInt8] {
     let location = try locate(id)
-    var bytes = [UInt8](repeating: 0, count: Int(location.plainByteCount))
+    do { return try map(id, at: location) } catch {
+      // Reading may have found the index damaged and taken another, which knows the length.
+      let better = try locate(id)
+      guard better.plainByteCount != location.plainByteCount else { throw error }
+      return try map(id, at: better)
+    }
+  }
+
+  private mutating func map(_ id: ContentID, at location: RecordLocation) throws -> [UInt8] {
+    let byteCount = min(Int(location.plainByteCount), RecordHeader.maximumPlainByteCount)
+    var bytes = [UInt8](repeating: 0, count: byteCount)
     var span = bytes.mutableSpan
     var raw = span.mutableBytes
     try read(id, into: &raw)
@@ -95,6 +118,25 @@ package struct TierReader: ~Copyable {
     }
   }
 
+  /// Adds a chunk or map to `run` as it is sealed, once its bytes have been checked.
+  ///
+  /// - Parameters:
+  ///   - byteCount: its plain length.
+  ///   - scratch: room for the largest record, expanded only to be checked.
+  package mutating func copySealed(
+    _ id: ContentID, byteCount: Int, to run: inout RecordRun, scratch: inout AlignedBuffer
+  ) throws {
+    var target = scratch.mutableBytes(0..<byteCount)
+    try read(id, into: &target)
+    // What was read last lies at the start of `records`, and its header was checked with it.
+    let header = records.bytes.extracting(0..<RecordHeader.byteCount)
+    guard let entry = RecordHeader.read(header, offset: 0) else {
+      preconditionFailure("a record that was opened has a header")
+    }
+    let payload = RecordHeader.byteCount..<entry.recordByteCount
+    run.append(sealed: records.bytes.extracting(payload), of: entry)
+  }
+
   private mutating func readRun(
     _ chunks: ArraySlice<WantedChunk>, at locations: [RecordLocation],
     into target: inout AlignedBuffer
@@ -110,12 +152,19 @@ package struct TierReader: ~Copyable {
     }
   }
 
-  private func locate(_ id: ContentID) throws -> RecordLocation {
+  private mutating func locate(_ id: ContentID) throws -> RecordLocation {
     if let location = index.location(of: id) { return location }
-    guard try open.recheckIndex(), let location = open.index.location(of: id) else {
-      throw ReadError.unknown(id, tier: open.tier.name)
+    // This reader or another one may be the first to find the index damaged; both take the new one.
+    _ = try open.recheckIndex()
+    index = open.index
+    guard let location = index.location(of: id) else {
+      throw unknown(id)
     }
     return location
+  }
+
+  private func unknown(_ id: ContentID) -> ReadError {
+    .unknown(id, tier: open.tier.name, missingPacks: index.missingPacks)
   }
 
   private mutating func readFromCopies(
@@ -135,7 +184,7 @@ package struct TierReader: ~Copyable {
         reasons.append("pack \(location.pack) in store \(store.name): \(problem)")
       }
     }
-    if reasons.isEmpty { throw .unknown(id, tier: open.tier.name) }
+    if reasons.isEmpty { throw unknown(id) }
     throw .lost(id, tier: open.tier.name, reasons: reasons)
   }
 

@@ -8,8 +8,8 @@ internal import Workers
 /// Stores new chunks and maps in a tier: gathers them into packs, writes packs behind the workers'
 /// backs, and lists them in the index.
 ///
-/// Shared by all workers of one run. Memory has a ceiling: two packs under construction, one queued,
-/// two being written, and the entries of one segment.
+/// Shared by all workers of one run. Memory has a ceiling: two packs under construction, one
+/// queued, two being written, and the entries of one segment.
 package final class TierWriter: Sendable {
   package let open: OpenTier
   private let claims = Claims()
@@ -35,6 +35,9 @@ package final class TierWriter: Sendable {
 
   package init(_ open: OpenTier) {
     self.open = open
+    for store in open.tier.stores {
+      do throws(StoreError) { try store.sweep() } catch { open.notices.add("\(error)") }
+    }
     let writers = (0..<2).map { _ in WorkerThread { [self] in writePacks() } }
     threads.withLock { $0 = writers }
   }
@@ -77,7 +80,8 @@ package final class TierWriter: Sendable {
     try mergeSmallSegments(&digester)
   }
 
-  /// Ends the run after a failure. What is durable already is listed, so that the next run finds it.
+  /// Ends the run after a failure. What is durable already is listed, so that the next run finds
+  /// it.
   package func abandon() {
     stop()
     var digester = Digester()

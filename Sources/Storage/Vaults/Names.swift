@@ -23,6 +23,8 @@ package func checkName(_ name: String, of what: String) throws(NameError) {
     }
     if "/\\@:=".unicodeScalars.contains(scalar) { try refuse("it holds a \(scalar)") }
   }
+  // A combining mark would melt into the "/" before it or the "@" behind it.
+  if "/\(name)@".count != name.count + 2 { try refuse("it begins or ends inside a character") }
 }
 
 /// `text` in quotes, with control characters written as escapes, so that it stays on one line.

@@ -55,6 +55,9 @@ package struct RecoveryPoint: Codable, Sendable, Equatable {
     package var tree: DiskTree? {
       Digest(root).map { DiskTree(root: ContentID($0), diskByteCount: size) }
     }
+
+    /// Whether the root is one, and sizes are such that no sum of them overflows.
+    var isSound: Bool { tree != nil && size <= 1 << 56 && dataBytes <= size }
   }
 
   package init(
@@ -79,7 +82,7 @@ package struct RecoveryPoint: Codable, Sendable, Equatable {
       try checkName(machine, of: "machine")
       for disk in disks { try checkName(disk.name, of: "disk") }
     } catch { return false }
-    return id.hasPrefix("\(machine)@") && disks.allSatisfy { $0.tree != nil }
+    return id.hasPrefix("\(machine)@") && disks.allSatisfy(\.isSound)
   }
 }
 

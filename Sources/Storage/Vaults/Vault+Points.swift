@@ -20,29 +20,35 @@ extension Vault {
   package func points(
     of machine: String? = nil, notices: Notices
   ) throws(StoreError) -> [ListedPoint] {
-    var found: [String: ListedPoint] = [:]
-    for tier in tiers {
-      for point in try points(in: tier, of: machine, notices: notices) {
-        found[point.id, default: ListedPoint(point: point, tiers: [])].tiers.append(tier.name)
-      }
-    }
-    return found.values.sorted { ($0.point.time, $0.point.id) < ($1.point.time, $1.point.id) }
+    try scan(of: machine, notices: notices).points
   }
 
-  private func points(
-    in tier: Tier, of machine: String?, notices: Notices
-  ) throws(StoreError) -> [RecoveryPoint] {
-    var points: [String: RecoveryPoint] = [:]
-    for store in tier.stores {
-      for object in try store.list(.points)
-      where object.path.folder == machine ?? object.path.folder {
-        do {
-          let point = try readPoint(object.path, in: store)
-          points[point.id] = point
-        } catch { notices.add("\(error)") }
+  /// The points whose files are good, oldest first, and the names of those that no store gives.
+  private func scan(
+    of machine: String?, notices: Notices
+  ) throws(StoreError) -> (points: [ListedPoint], damaged: Set<ObjectPath>) {
+    var found: [ObjectPath: ListedPoint] = [:]
+    var damaged: Set<ObjectPath> = []
+    for tier in tiers {
+      for store in tier.stores {
+        for object in try store.list(.points)
+        where object.path.folder == machine ?? object.path.folder {
+          do {
+            let point = try readPoint(object.path, in: store)
+            var listed = found[object.path] ?? ListedPoint(point: point, tiers: [])
+            if listed.tiers.last != tier.name { listed.tiers.append(tier.name) }
+            found[object.path] = listed
+          } catch {
+            notices.add("\(error)")
+            damaged.insert(object.path)
+          }
+        }
       }
     }
-    return Array(points.values)
+    let points = found.values.sorted {
+      ($0.point.time, $0.point.id) < ($1.point.time, $1.point.id)
+    }
+    return (points, damaged.subtracting(found.keys))
   }
 
   private func readPoint(_ path: ObjectPath, in store: any Store) throws -> RecoveryPoint {
@@ -64,15 +70,23 @@ extension Vault {
   package func point(
     _ text: String, in tier: Tier.Name? = nil, notices: Notices
   ) throws -> ListedPoint {
+    if let tier, self.tier(tier) == nil { throw VaultError.tierMissing(tier.rawValue) }
     let parts = text.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
     let machine = String(parts[0])
-    let all = try points(of: machine, notices: notices)
-    if all.isEmpty { throw VaultError.unknownMachine(machine) }
+    let (points, damaged) = try scan(of: machine, notices: notices)
+    if points.isEmpty, damaged.isEmpty { throw VaultError.unknownMachine(machine) }
     let wanted = parts.count > 1 && parts[1] != "latest" ? parts[1] : ""
-    let matching = all.filter {
+    let newest = points.last {
       $0.point.fileName.hasPrefix(wanted) && (tier == nil || $0.tiers.contains(tier!))
     }
-    guard let newest = matching.last else { throw VaultError.unknownPoint(text) }
+    // An older point must not be taken for the one that was meant.
+    let newestDamaged = damaged.compactMap { $0.name(without: ".json") }
+      .filter { $0.hasPrefix(wanted) }.max()
+    if let newestDamaged, newestDamaged > newest?.point.fileName ?? "" {
+      throw VaultError.damaged(
+        "point \(machine)@\(newestDamaged)", reason: "name another one (see `kluis points`)")
+    }
+    guard let newest else { throw VaultError.unknownPoint(text) }
     return newest
   }
 

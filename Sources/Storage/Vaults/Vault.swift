@@ -120,10 +120,18 @@ extension Vault {
     _ path: FilePath
   ) throws -> (FilePath, VaultDescriptor) {
     if let descriptor = try readDescriptor(path) { return (try absolutePath(path), descriptor) }
+    var found: [(FilePath, VaultDescriptor)] = []
     for entry in (try directoryEntries(path)) ?? [] {
       let child = path.appending(entry)
-      if let descriptor = try readDescriptor(child) { return (try absolutePath(child), descriptor) }
+      guard let descriptor = try readDescriptor(child) else { continue }
+      found.append((try absolutePath(child), descriptor))
     }
+    guard Set(found.map(\.1.id)).count < 2 else {
+      throw VaultError.unsupported(
+        "\(path) holds several vaults: name one of "
+          + found.map(\.0.string).joined(separator: ", "))
+    }
+    if let first = found.first { return first }
     throw VaultError.notAVault(path.string)
   }
 
@@ -137,6 +145,7 @@ extension Vault {
       guard format <= VaultDescriptor.currentFormat else {
         throw VaultError.newer(path.string, format: format)
       }
+      guard format > 0 else { throw DocumentDamage("there is no format \(format)") }
       return try SealedDocument.decode(VaultDescriptor.self, from: bytes)
     } catch let error as DocumentDamage {
       throw VaultError.damaged(name, reason: error.reason)

@@ -17,7 +17,7 @@ struct BackupCommand: ParsableCommand {
       EXAMPLES:
         kluis backup web01 --disk root=/images/web01.img
         kluis backup web01
-        kluis backup db01 --disk root=/dev/vg0/db01 --disk data=/images/db01-data.img --tag why=upgrade
+        kluis backup db01 --disk root=/dev/vg0/db01 --disk data=/images/db01.img --tag why=upgrade
       """)
 
   @ParentCommand var kluis: Kluis
@@ -36,34 +36,59 @@ struct BackupCommand: ParsableCommand {
     name: .customLong("tag"), help: ArgumentHelp("A note on the point.", valueName: "key=value"))
   var tags: [Pair] = []
 
+  @Flag(help: "Stop after phase 1: leave the point in the snapshot tier alone.")
+  var snapshotOnly = false
+
   func run() throws {
     try Session.run(
       [kluis.shared, shared],
       harmless: "Nothing was harmed: earlier points are as they were, and the next backup goes on "
         + "from what was stored."
     ) { session in
-      try checkNames()
       let vault = try session.openVault()
-      var backup = Backup(machine: machine, sources: try sources(in: vault))
-      for tag in tags { backup.tags[tag.name] = tag.value }
-      let start = ContinuousClock.now
-      let point = try session.withProgress("backup \(machine)") { progress in
-        try backup.run(
-          vault: vault, notices: session.notices, progress: progress,
-          cancellation: session.cancellation)
+      if snapshotOnly, vault.tier(.snapshot) == nil {
+        throw VaultError.tierMissing(Tier.Name.snapshot.rawValue)
       }
+      let start = ContinuousClock.now
+      let point = try takePoint(vault, session)
       let seconds = start.duration(to: .now) / .seconds(1)
+      session.say(summary(of: point, seconds: seconds))
+      if vault.tier(.snapshot) != nil, !snapshotOnly { try transfer(point, vault, session) }
       if session.options.json {
-        try printJSON(PointReport(ListedPoint(point: point, tiers: [vault.firstTier.name])))
-      } else {
-        session.say(summary(of: point, seconds: seconds))
+        try printJSON(PointReport(try vault.point(point.id, notices: session.notices)))
       }
     }
   }
 
-  private func checkNames() throws {
-    try checkName(machine, of: "machine")
-    for disk in disks { try checkName(disk.name, of: "disk") }
+  private func takePoint(_ vault: Vault, _ session: Session) throws -> RecoveryPoint {
+    var backup = Backup(machine: machine, sources: try sources(in: vault))
+    for tag in tags { backup.tags[tag.name] = tag.value }
+    return try session.withProgress("backup \(machine)") { progress in
+      try backup.run(
+        vault: vault, notices: session.notices, progress: progress,
+        cancellation: session.cancellation)
+    }
+  }
+
+  /// Phase 2. Whatever becomes of it, the point of phase 1 is good.
+  private func transfer(_ point: RecoveryPoint, _ vault: Vault, _ session: Session) throws {
+    do {
+      let report = try PhaseTwo(vault: vault, session: session)
+        .transfer([ListedPoint(point: point, tiers: [.snapshot])])
+      session.say(PhaseTwo.summary(of: report))
+    } catch {
+      printError(
+        "the snapshot tier has \(point.id), good to restore from; its transfer to the vault tier "
+          + "is not done: run `kluis transfer` to go on")
+      throw error
+    }
+  }
+
+  func validate() throws {
+    do throws(NameError) {
+      try checkName(machine, of: "machine")
+      for disk in disks { try checkName(disk.name, of: "disk") }
+    } catch { throw ValidationError(error.description) }
     guard Set(disks.map(\.name)).count == disks.count else {
       throw ValidationError("two disks have the same name")
     }
@@ -97,7 +122,8 @@ struct BackupCommand: ParsableCommand {
     return """
       \(table.text)
       point \(point.id)
-      \(Text.size(data)) of data in \(Text.duration(seconds)) (\(Text.rate(data, seconds: seconds))); \
+      \(Text.size(data)) of data in \(Text.duration(seconds)) \
+      (\(Text.rate(data, seconds: seconds))); \
       \(Text.size(stored)) stored, \(Text.decimal(saved)) % saved
       """
   }

@@ -33,17 +33,26 @@ struct Init: ParsableCommand {
   @Option(help: "zstd:1 to zstd:19, zlib:1 to zlib:9, or none.")
   var compression = CompressionSetting.standard
 
+  @Option(
+    name: .customLong("copy"),
+    help: ArgumentHelp("A copy's directory; not built yet.", visibility: .hidden))
+  var copies: [String] = []
+
+  @Option(
+    name: .customLong("secondary"),
+    help: ArgumentHelp("A secondary store's directory; not built yet.", visibility: .hidden))
+  var secondaries: [String] = []
+
+  @Flag(help: ArgumentHelp("Encrypt the vault; not built yet.", visibility: .hidden))
+  var encrypt = false
+
   func run() throws {
     try Session.run([kluis.shared, shared], harmless: "A vault is made whole or refused.") {
       session in
-      guard redundancy == .single else {
-        throw VaultError.unsupported(
-          "redundancy \(redundancy.rawValue) is not built yet: make the vault with "
-            + "--redundancy single")
-      }
       guard let sizes = ChunkSizes(average: Int(clamping: chunkSize.byteCount)) else {
         throw ValidationError("--chunk-size is a power of two from 16K to 1M")
       }
+      try refuseWhatIsNotBuilt()
       var plan = Vault.Plan(path: FilePath(vault))
       plan.snapshots = snapshots == "none" ? nil : FilePath(snapshots)
       plan.redundancy = redundancy
@@ -54,6 +63,22 @@ struct Init: ParsableCommand {
       session.say("made vault \(made.descriptor.id) at \(vault)")
       session.say(
         "next: kluis --vault \(vault) backup NAME --disk root=IMAGE")
+    }
+  }
+}
+
+extension Init {
+  private func refuseWhatIsNotBuilt() throws {
+    guard redundancy == .single else {
+      throw VaultError.unsupported(
+        "redundancy \(redundancy.rawValue) is not built yet: make the vault with "
+          + "--redundancy single")
+    }
+    let asked = [
+      ("--copy", !copies.isEmpty), ("--secondary", !secondaries.isEmpty), ("--encrypt", encrypt),
+    ]
+    for (option, isAsked) in asked where isAsked {
+      throw VaultError.unsupported("\(option) is not built yet: make the vault without it")
     }
   }
 }

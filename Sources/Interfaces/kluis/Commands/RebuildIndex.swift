@@ -8,6 +8,9 @@ struct RebuildIndex: ParsableCommand {
     discussion: """
       Reads every pack and checks it. Records that are damaged are left out of the new index, so
       that the next backup stores them again. The old index goes only when the new one is safe.
+
+      EXAMPLES:
+        kluis rebuild-index
       """)
 
   @ParentCommand var kluis: Kluis

@@ -7,6 +7,10 @@ import Vaults
 struct Restore: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Restore from a recovery point.",
+    discussion: """
+      EXAMPLES:
+        kluis restore disk web01 --to /images/web01-restored.img
+      """,
     subcommands: [RestoreDisk.self])
 }
 
@@ -45,6 +49,13 @@ struct RestoreDisk: ParsableCommand {
   @Flag(help: "Return only when the image is safe on the disk.")
   var sync = false
 
+  func validate() throws {
+    if to.isEmpty { throw ValidationError("--to names no file") }
+    if to.hasSuffix("/") {
+      throw ValidationError("--to names a directory: give the name of the image, too")
+    }
+  }
+
   func run() throws {
     try Session.run(
       [kluis.shared, shared],
@@ -58,8 +69,12 @@ struct RestoreDisk: ParsableCommand {
       restore.replacing = force
       restore.durably = sync
       let start = ContinuousClock.now
-      try session.withProgress("restore \(disk.name)") { progress in
-        try restore.run(from: open, progress: progress, cancellation: session.cancellation)
+      do {
+        try session.withProgress("restore \(disk.name)") { progress in
+          try restore.run(from: open, progress: progress, cancellation: session.cancellation)
+        }
+      } catch let error as RestoreError {
+        throw VaultError.damaged("disk \(disk.name) of \(listed.point.id)", reason: "\(error)")
       }
       let seconds = start.duration(to: .now) / .seconds(1)
       if session.options.json {

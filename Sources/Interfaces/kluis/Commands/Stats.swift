@@ -3,7 +3,12 @@ import Maintenance
 
 struct Stats: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show what the vault holds and what that takes.")
+    abstract: "Show what the vault holds and what that takes.",
+    discussion: """
+      EXAMPLES:
+        kluis stats
+        kluis stats --json
+      """)
 
   @ParentCommand var kluis: Kluis
   @OptionGroup var shared: SharedOptions

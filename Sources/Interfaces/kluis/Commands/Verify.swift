@@ -63,11 +63,10 @@ struct Verify: ParsableCommand {
         printError(
           "\(disk.point) disk \(disk.disk): damaged from byte \(disk.offset) on: \(disk.reason)")
       }
+      let read = "\(report.maps) maps and \(report.chunks) chunks, \(Text.size(report.bytes))"
       let verdict = report.damaged.isEmpty ? "all good" : "DAMAGED"
       session.say(
-        "\(report.tier) tier: \(Text.count(report.points, "point")), "
-          + "\(report.maps) maps and \(report.chunks) chunks, \(Text.size(report.bytes)): \(verdict)"
-      )
+        "\(report.tier) tier: \(Text.count(report.points, "point")), \(read): \(verdict)")
     }
   }
 }

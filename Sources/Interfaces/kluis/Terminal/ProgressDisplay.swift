@@ -2,8 +2,8 @@ import CLinux
 import Synchronization
 import Workers
 
-/// Shows how far a piece of work is, on standard error: a bar with rate and time left on a terminal,
-/// a line now and then elsewhere.
+/// Shows how far a piece of work is, on standard error: a bar with rate and time left on a
+/// terminal, a line now and then elsewhere.
 final class ProgressDisplay: Sendable {
   private let title: String
   private let progress: Progress

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import Stores
 import SystemPackage
 import Tiers
 import Vaults
@@ -58,7 +59,13 @@ struct Session {
     guard let path = options.vault ?? ProcessInfo.processInfo.environment["KLUIS_VAULT"],
       !path.isEmpty
     else { throw ValidationError("no vault named: give --vault PATH, or set KLUIS_VAULT") }
-    return try Vault.open(FilePath(path))
+    let vault = try Vault.open(FilePath(path))
+    for tier in vault.tiers {
+      for store in tier.stores where try store.byteCount(of: .descriptor) == nil {
+        notices.add("the store \(store.name) of the \(tier.name.rawValue) tier is missing")
+      }
+    }
+    return vault
   }
 
   /// Prints unless that was not wanted.

@@ -1,0 +1,118 @@
+import BlockDevices
+import Bytes
+import DiskImages
+import Files
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite struct DiskImageTests {
+  private let directory: TemporaryDirectory
+
+  init() throws { directory = try TemporaryDirectory() }
+
+  @Test("a raw image of any size is read as it is", arguments: [0, 1, 511, 512, 4097, 100_000])
+  func raw(byteCount: Int) throws {
+    var random = Seed.ofThisRun.random
+    let bytes = random.bytes(byteCount)
+    let image = try DiskImage(opening: write(bytes))
+    #expect(image.format == .raw && image.byteCount == UInt64(byteCount))
+    expectSame(try read(image), bytes, "\(Seed.ofThisRun)")
+    try image.checkSize()
+  }
+
+  @Test("what lies between data reads as zeros, and data is found to the last byte")
+  func holes() throws {
+    var random = Seed.ofThisRun.random
+    let model = DiskModel(byteCount: (3 << 20) + 77, runs: 6, random: &random)
+    let image = try DiskImage(opening: write(model.bytes))
+    var found = [UInt8](repeating: 0, count: model.bytes.count)
+    var position: UInt64 = 0
+    while let extent = try image.nextData(from: position) {
+      #expect(extent.lowerBound >= position && !extent.isEmpty, "\(Seed.ofThisRun)")
+      #expect(extent.upperBound <= image.byteCount, "\(Seed.ofThisRun)")
+      let part = try read(image, extent)
+      found.replaceSubrange(Int(extent.lowerBound)..<Int(extent.upperBound), with: part)
+      position = extent.upperBound
+    }
+    expectSame(found, model.bytes, "\(Seed.ofThisRun)")
+  }
+
+  @Test(
+    "an image of another format is refused rather than taken for a raw disk",
+    arguments: [
+      ("vhdxfile", "VHDX"), ("KDMV", "VMDK"), ("conectix", "dynamic"), ("QFI\u{FB}", "qcow2"),
+    ])
+  func otherFormats(magic: String, name: String) throws {
+    let head = magic.unicodeScalars.map { UInt8($0.value) }
+    for rest in [0, 8, 100_000] {
+      let path = try write(head + [UInt8](repeating: 1, count: rest))
+      expectRefusal(path, saying: name)
+      try removeFile(path)
+    }
+  }
+
+  @Test("a directory and a pipe are no disks, and nothing is not there")
+  func noDisks() throws {
+    expectRefusal(directory.path, saying: "neither a file nor a block device")
+    expectRefusal(FilePath("/dev/null"), saying: "neither a file nor a block device")
+    #expect(throws: FileError.self) { try DiskImage(opening: directory.appending("nothing")) }
+  }
+
+  @Test("an image that changes its size is noticed")
+  func sizes() throws {
+    let path = try write([UInt8](repeating: 1, count: 10_000))
+    let image = try DiskImage(opening: path)
+    let file = try File.openForWriting(path)
+    try file.setByteCount(9_000)
+    expectError("shrank from 10000 to 9000 bytes") { try image.checkSize() }
+    expectError("shrank") { _ = try read(image) }
+    try file.setByteCount(10_001)
+    expectError("grew from 10000 to 10001 bytes") { try image.checkSize() }
+    try file.setByteCount(10_000)
+    try image.checkSize()
+  }
+
+  @Test(
+    "what qemu-img makes is read or refused by its format", .enabled(if: qemuImage != nil),
+    arguments: [
+      ("vpc", "subformat=dynamic", "VHD"), ("qcow2", "compat=1.1", "qcow2"),
+      ("vhdx", "subformat=dynamic", "VHDX"), ("vhdx", "subformat=fixed", "VHDX"),
+      ("vmdk", "subformat=monolithicSparse", "VMDK"), ("vmdk", "subformat=monolithicFlat", "VMDK"),
+      ("vmdk", "subformat=streamOptimized", "VMDK"),
+    ])
+  func qemu(format: String, options: String, name: String) throws {
+    let path = directory.appending("made.\(format)")
+    try makeWithQemu(path, format: format, options: options, byteCount: 4 << 20)
+    expectRefusal(path, saying: name)
+  }
+
+  private func write(_ bytes: [UInt8]) throws -> FilePath {
+    let path = directory.appending("image")
+    try writeFile(bytes, to: path)
+    return path
+  }
+
+  private func expectRefusal(_ path: FilePath, saying text: String) {
+    expectError(text) { _ = try DiskImage(opening: path) }
+  }
+}
+
+func expectError(_ text: String, _ body: () throws -> Void) {
+  do {
+    try body()
+    Issue.record("nothing was thrown, not \"\(text)\"")
+  } catch {
+    #expect(error is DiskImageError)
+    #expect("\(error)".contains(text))
+  }
+}
+
+func read(_ image: DiskImage, _ range: Range<UInt64>? = nil) throws -> [UInt8] {
+  let range = range ?? 0..<image.byteCount
+  var bytes = [UInt8](repeating: 0, count: range.count)
+  var span = bytes.mutableSpan
+  var raw = span.mutableBytes
+  try image.read(at: range.lowerBound, into: &raw)
+  return bytes
+}

@@ -1,0 +1,105 @@
+import Glibc
+import Testing
+
+/// Options, names and exit statuses.
+@Suite struct CommandLineTests {
+  let kluis = Kluis()
+
+  private func makeSmallImage() -> String {
+    let image = kluis.path("small.img")
+    writeBytes([UInt8](repeating: 7, count: 10_000), to: image)
+    return image
+  }
+
+  @Test(arguments: [
+    ["frobnicate"], ["init"], ["backup"], ["show"], ["restore", "disk", "m"],
+    ["backup", "m", "--disk"],
+    ["backup", "m", "--disk", "root"], ["backup", "m", "--disk", "=x"], ["points", "--nonsense"],
+    ["backup", "m", "--disk", "a=x", "--disk", "a=y"], ["backup", "new-machine"],
+    ["init", "v2", "--redundancy", "single", "--chunk-size", "12345"],
+    ["init", "v2", "--redundancy", "quadruple"], ["init", "v2", "--compression", "lzma"],
+    ["restore", "disk", "m", "--to", "x", "--tier", "moon"],
+  ])
+  func `a wrong command line ends with status 64 and says what to look at`(
+    arguments: [String]
+  ) {
+    let outcome = kluis.run(arguments).expect(64)
+    #expect(outcome.output.isEmpty && outcome.errors.contains("help"), "\(outcome)")
+  }
+
+  @Test(arguments: [[], ["help"], ["--help"], ["backup", "--help"], ["--version"]])
+  func `help and version end with status 0`(arguments: [String]) {
+    #expect(kluis.run(arguments).expect(0).output.contains("kluis"))
+  }
+
+  @Test(arguments: ["", "a/b", "..", "a\nb", "a\u{7F}b", "-", "a@b", "a:b", "/", "a\\b"])
+  func `a machine's name that cannot be a file's is refused`(name: String) {
+    let image = makeSmallImage()
+    kluis("backup", "--disk", "root=\(image)", "--", name).expect(1, 64)
+    kluis("points").expect(0, saying: "no recovery points")
+    #expect(!kluis.vaultFiles().contains { $0.hasPrefix("machines/") })
+  }
+
+  @Test(arguments: ["a/b", "..", "a\nb", "a:b", "-"])
+  func `a disk's name that cannot be part of a path is refused`(name: String) {
+    let image = makeSmallImage()
+    kluis("backup", "m", "--disk", "\(name)=\(image)").expect(1, 64)
+    kluis("points").expect(0, saying: "no recovery points")
+  }
+
+  @Test(arguments: ["", "a/b", "m\n", "m@", "m@2026", "@", "m@../../vault"])
+  func `a point that cannot be is not found`(point: String) throws {
+    _ = try kluis.backUp("machine", makeSmallImage())
+    for command in [["show", point], ["verify", point], ["restore", "disk", point, "--to", "x"]] {
+      kluis.run(command).expect(1, saying: "recovery point")
+    }
+  }
+
+  @Test func `names with spaces, accents and a leading digit work`() throws {
+    let image = makeSmallImage()
+    for name in ["web 01", "2nd", "Übung", "数据库"] {
+      kluis.expect(try kluis.backUp(name, image), restores: image)
+      kluis.expect(name, restores: image)
+    }
+  }
+
+  @Test func `the vault is named before or after the command, or by the environment`() {
+    let without: [String: String?] = ["KLUIS_VAULT": nil]
+    kluis.run(["--vault", kluis.vault, "points"], environment: without).expect(0)
+    kluis.run(["points", "--vault", kluis.vault], environment: without).expect(0)
+    kluis.run(["points", "--vault=\(kluis.vault)"], environment: without).expect(0)
+    kluis.run(["points"]).expect(0)
+    kluis.run(["points"], environment: without).expect(64, saying: "KLUIS_VAULT")
+    kluis.run(["points"], environment: ["KLUIS_VAULT": ""]).expect(64, saying: "KLUIS_VAULT")
+    let wrong: [String: String?] = ["KLUIS_VAULT": "/nowhere"]
+    kluis.run(["points", "--vault", kluis.vault], environment: wrong).expect(0)
+    kluis.run(["--vault", kluis.vault, "points"], environment: wrong).expect(0)
+    kluis.run(["points"], environment: wrong).expect(1, saying: "/nowhere is not a vault")
+  }
+
+  @Test func `--quiet prints nothing when all is well`() throws {
+    let image = makeSmallImage()
+    for command in [
+      ["backup", "m", "--disk", "root=\(image)", "--quiet"], ["-q", "verify"],
+      ["restore", "disk", "m", "--to", kluis.path("r.img"), "-q"], ["rebuild-index", "--quiet"],
+      ["init", kluis.path("v2"), "--redundancy", "single", "--quiet"],
+    ] {
+      let outcome = kluis.run(command).expect(0)
+      #expect(outcome.text.isEmpty, "\(outcome)")
+    }
+    let failed = kluis("backup", "m", "--disk", "root=/nowhere", "--quiet").expect(1)
+    #expect(!failed.errors.isEmpty)
+  }
+
+  @Test func `completion scripts are made for every shell`() {
+    for shell in ["bash", "zsh", "fish"] {
+      kluis("--generate-completion-script", shell).expect(0, saying: "rebuild-index")
+    }
+  }
+
+  @Test func `output to a program that stopped reading does not crash`() throws {
+    _ = try kluis.backUp("m", makeSmallImage())
+    let command = "\(Kluis.program) points --json --vault \(kluis.vault) | true"
+    RunningProgram(["bash", "-c", command]).wait().expect(0)
+  }
+}

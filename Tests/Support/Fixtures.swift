@@ -1,0 +1,34 @@
+internal import Files
+internal import Glibc
+internal import SystemPackage
+internal import Testing
+
+/// Whether this run makes the fixtures anew.
+package let isWritingFixtures = getenv("KLUIS_WRITE_FIXTURES") != nil
+
+/// The bytes of a file below `Fixtures/Formats`.
+package func fixture(_ name: String) throws -> [UInt8] { try readFile(fixturePath(name)) }
+
+/// Expects that `bytes` are what the fixture holds. With `KLUIS_WRITE_FIXTURES` set it is written
+/// instead: for a new format only, never to silence a failure.
+package func expectFixture(_ name: String, holds bytes: [UInt8]) throws {
+  if isWritingFixtures {
+    try makeDirectory(parent(of: fixturePath(name)))
+    try writeFile(bytes, to: fixturePath(name), sparse: false)
+  }
+  let difference = firstDifference(try fixture(name), bytes)
+  #expect(difference == nil, "the format of \(name) has changed")
+}
+
+private func fixturePath(_ name: String) -> FilePath {
+  let root = FilePath(#filePath).removingLastComponent().removingLastComponent()
+    .removingLastComponent()
+  return root.appending("Fixtures/Formats").appending(name)
+}
+
+/// Three payloads that the fixtures are made of.
+package let fixturePlains: [[UInt8]] = [
+  repeated(Array("the vault keeps what the machine had; ".utf8), 900),
+  (0..<300).map { UInt8(truncatingIfNeeded: $0 * $0 * 7 + $0 / 3) },
+  [42],
+]

@@ -1,0 +1,30 @@
+internal import Files
+internal import Glibc
+package import SystemPackage
+
+/// A directory of a test's own; gone with all that is in it when the value goes.
+package final class TemporaryDirectory: Sendable {
+  package let path: FilePath
+
+  package init() throws {
+    var template = Array("/var/tmp/kluis-test-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else {
+      throw FileError("make", FilePath("/var/tmp/kluis-test"), Errno(rawValue: errno))
+    }
+    path = FilePath(String(decoding: template.dropLast().map(UInt8.init), as: UTF8.self))
+  }
+
+  deinit { do { try removeTree(path) } catch {} }
+
+  package func appending(_ name: String) -> FilePath { path.appending(name) }
+}
+
+/// Removes a directory and everything below it.
+package func removeTree(_ path: FilePath) throws {
+  for entry in (try directoryEntries(path)) ?? [] {
+    let child = path.appending(entry)
+    if try fileStatus(child)?.kind == .directory { try removeTree(child) }
+    if unlink(child.string) != 0 { rmdir(child.string) }
+  }
+  rmdir(path.string)
+}

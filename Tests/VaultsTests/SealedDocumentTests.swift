@@ -1,0 +1,127 @@
+import Chunking
+import Compression
+import Hashing
+import Maps
+import TestSupport
+import Testing
+import Tiers
+
+@testable import Vaults
+
+@Suite struct SealedDocumentTests {
+  private struct Sample: Codable, Equatable {
+    var name = "web01"
+    var sizes: [UInt64] = [0, .max]
+    var notes = ["z": "last", "a": "/first/\n\"quoted\""]
+  }
+
+  @Test("a document is read as it was written, and the same value gives the same bytes")
+  func roundTrip() throws {
+    let bytes = SealedDocument.encode(Sample())
+    #expect(try SealedDocument.decode(Sample.self, from: bytes) == Sample())
+    #expect(SealedDocument.encode(Sample()) == bytes)
+    let text = String(decoding: bytes, as: UTF8.self)
+    #expect(text.hasPrefix("{\n\"body\":") && text.hasSuffix("\"\n}\n"))
+  }
+
+  @Test("every flipped bit is noticed")
+  func flipped() {
+    let bytes = SealedDocument.encode(Sample())
+    for bit in 0..<bytes.count * 8 {
+      var changed = bytes
+      changed[bit / 8] ^= 1 << UInt8(bit % 8)
+      #expect(throws: DocumentDamage.self, "bit \(bit)") {
+        try SealedDocument.decode(Sample.self, from: changed)
+      }
+    }
+  }
+
+  @Test("every document that is cut off is noticed")
+  func truncated() {
+    let bytes = SealedDocument.encode(Sample())
+    for count in 0..<bytes.count {
+      #expect(throws: DocumentDamage.self) {
+        try SealedDocument.decode(Sample.self, from: Array(bytes.prefix(count)))
+      }
+    }
+  }
+
+  @Test("hostile points, sealed anew, are refused or sound")
+  func hostilePoints() {
+    var random = Seed.ofThisRun.random
+    let disk = RecoveryPoint.Disk(
+      name: "root", source: "/images/web01.img", size: 1 << 30, root: ContentID(digest(1)),
+      dataBytes: 5, newChunks: 1, newBytes: 5, storedBytes: 4, seconds: 0.5)
+    let good = RecoveryPoint(
+      machine: "web01", time: Timestamp(secondsSince1970: 1_795_359_845), consistency: .crash,
+      tags: ["why": "test"], disks: [disk])
+    let bytes = SealedDocument.encode(good)
+    for round in 0..<4000 {
+      do {
+        let changed = reseal(mutatedText(body(of: bytes), &random))
+        let point = try SealedDocument.decode(RecoveryPoint.self, from: changed)
+        guard point.isSound else { continue }
+        #expect(point.id == "\(point.machine)@\(point.fileName)", "\(round) \(Seed.ofThisRun)")
+        for disk in point.disks { #expect(disk.tree?.diskByteCount == disk.size) }
+      } catch { #expect(!error.reason.isEmpty) }
+    }
+  }
+
+  @Test("hostile descriptors, sealed anew, are refused or name codecs that exist")
+  func hostileDescriptors() {
+    var random = Seed.ofThisRun.random
+    let good = VaultDescriptor(
+      redundancy: .single, sizes: .standard, compression: .standard,
+      stores: [.init(tier: .vault, path: "/vault")], created: Timestamp(secondsSince1970: 0))
+    let bytes = SealedDocument.encode(good)
+    for round in 0..<3000 {
+      do {
+        let changed = reseal(mutatedText(body(of: bytes), &random))
+        let found = try SealedDocument.decode(VaultDescriptor.self, from: changed)
+        guard let chunker = found.chunker, found.compressionSetting != nil else { continue }
+        #expect(chunker.sizes.average <= 1 << 20, "\(round) \(Seed.ofThisRun)")
+      } catch { #expect(!error.reason.isEmpty) }
+    }
+  }
+
+  @Test("sizes that no disk has are not sound, so that sums of them cannot overflow")
+  func sizes() {
+    for (size, data, isSound) in [
+      (UInt64(1) << 40, UInt64(1) << 40, true), (.max, 0, false), (1 << 63, 1, false),
+      (100, 101, false), (0, 0, true),
+    ] {
+      let disk = RecoveryPoint.Disk(
+        name: "root", source: "/a", size: size, root: .zeros, dataBytes: data, newChunks: 0,
+        newBytes: 0, storedBytes: 0, seconds: 0)
+      let point = RecoveryPoint(
+        machine: "web01", time: .now, consistency: .crash, tags: [:], disks: [disk])
+      #expect(point.isSound == isSound, "\(size) \(data)")
+    }
+  }
+
+  private func body(of bytes: [UInt8]) -> [UInt8] {
+    Array(bytes[9..<(bytes.count - 4 - 64 - 13)])
+  }
+
+  /// A mutation that mostly stays text: digits and words are exchanged too.
+  private func mutatedText(_ body: [UInt8], _ random: inout SeededRandom) -> [UInt8] {
+    guard random.below(2) == 0 else { return mutated(body, &random) }
+    var body = body
+    let replacements = [
+      "99999999999999999999", "-1", "1e999", "null", "[]", "\"\"", "0.5", "\\u0000",
+    ]
+    for _ in 0...random.below(3) {
+      let place = random.below(body.count)
+      let end = min(body.count, place + random.below(12))
+      let text = replacements[random.below(replacements.count)]
+      body.replaceSubrange(place..<end, with: Array(text.utf8))
+    }
+    return body
+  }
+}
+
+/// A document around `body` with the digest that it should have.
+func reseal(_ body: [UInt8]) -> [UInt8] {
+  Array("{\n\"body\":".utf8) + body
+    + Array(",\n\"sha256\":\"\(contentID(body))\"\n}\n".utf8)
+}
