@@ -57,11 +57,9 @@ package struct Backup {
     let point = RecoveryPoint(
       machine: machine, time: try time(in: vault, notices: notices),
       consistency: .crash, tags: tags, disks: disks.map(\.summary))
+    let known = disks.map { Machine.Disk(name: $0.name, source: $0.image.path.string) }
+    try vault.save(Machine(name: machine, disks: known), to: vault.firstTier)
     try vault.commit(point, to: vault.firstTier)
-    try vault.save(
-      Machine(
-        name: machine,
-        disks: disks.map { Machine.Disk(name: $0.name, source: $0.image.path.string) }))
     return point
   }
 
@@ -95,14 +93,13 @@ private struct Shared: Sendable {
   let cancellation: Cancellation
 
   func run(_ disks: [DiskBackup], workerCount: Int) throws {
-    let work = disks.flatMap { disk in disk.regions.map { (disk, $0) } }
+    let work = schedule(disks, workerCount: workerCount)
     let next = Counter()
     try runWorkers(count: max(1, min(workerCount, work.count))) { _ in
       var worker = makeWorker()
       do {
         while let number = next.take(below: work.count) {
-          let (disk, region) = work[number]
-          try disk.backUp(region, with: &worker)
+          try work[number].disk.backUp(work[number].region.index, with: &worker)
         }
         try worker.finish()
       } catch {
@@ -113,6 +110,19 @@ private struct Shared: Sendable {
     var worker = makeWorker()
     for disk in disks { try disk.buildTree(with: &worker) }
     try worker.finish()
+  }
+
+  private struct Work: Sendable {
+    let disk: DiskBackup
+    let region: DiskBackup.PlannedRegion
+  }
+
+  /// All regions in the order of the disks, except that the last few go from the largest to the
+  /// smallest, so that no worker is left alone with a large one at the end.
+  private func schedule(_ disks: [DiskBackup], workerCount: Int) -> [Work] {
+    let all = disks.flatMap { disk in disk.regions.map { Work(disk: disk, region: $0) } }
+    let last = all.suffix(workerCount * 8).sorted { $0.region.dataBytes > $1.region.dataBytes }
+    return all.dropLast(last.count) + last
   }
 
   private func makeWorker() -> RegionWorker {

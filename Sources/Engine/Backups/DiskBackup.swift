@@ -16,8 +16,15 @@ final class DiskBackup: Sendable {
   private let state = Mutex(State())
   private let started = ContinuousClock.now
 
+  /// A region that holds data.
+  struct PlannedRegion: Sendable {
+    let index: UInt64
+    /// Bytes that may have to be read.
+    var dataBytes: UInt64
+  }
+
   private struct State {
-    var regions: [UInt64] = []
+    var regions: [PlannedRegion] = []
     var maps: [UInt64: ContentID] = [:]
     var root = ContentID.zeros
     var seconds = 0.0
@@ -29,25 +36,25 @@ final class DiskBackup: Sendable {
   }
 
   /// The regions that hold data; all others are zeros.
-  var regions: [UInt64] { state.withLock { $0.regions } }
+  var regions: [PlannedRegion] { state.withLock { $0.regions } }
 
   /// Finds out what there is to read.
   func plan(progress: Progress) throws {
-    var regions: [UInt64] = []
-    var expected: UInt64 = 0
+    var regions: [PlannedRegion] = []
     var position: UInt64 = 0
     while let extent = try image.nextData(from: position), !extent.isEmpty {
-      let last = (extent.upperBound - 1) / Region.byteCount
-      var region = extent.lowerBound / Region.byteCount
-      if region == regions.last { region += 1 }
-      while region <= last {
-        regions.append(region)
-        region += 1
+      progress.expect(UInt64(extent.count))
+      while position < extent.upperBound {
+        position = max(position, extent.lowerBound)
+        let index = position / Region.byteCount
+        let end = min(extent.upperBound, (index + 1) * Region.byteCount)
+        if regions.last?.index != index {
+          regions.append(PlannedRegion(index: index, dataBytes: 0))
+        }
+        regions[regions.count - 1].dataBytes += end - position
+        position = end
       }
-      expected += UInt64(extent.count)
-      position = extent.upperBound
     }
-    progress.expect(expected)
     let found = regions
     state.withLock { $0.regions = found }
   }

@@ -47,6 +47,9 @@ package struct PointCopy {
       }
       var digester = Digester()
       try writer.finish(digester: &digester)
+      if let machine = try vault.machine(point.machine, in: source.tier) {
+        try vault.save(machine, to: target.tier)
+      }
       try vault.commit(point, to: target.tier)
       report.points.append(point)
       report.sentBytes += writer.writtenByteCount

@@ -96,9 +96,17 @@ extension Vault {
       SealedDocument.encode(point), at: .point(machine: point.machine, name: point.fileName))
   }
 
-  /// A machine that was protected before; nil where it is new.
+  /// A machine that was protected before, as the nearest tier knows it; nil where it is new.
   package func machine(_ name: String) throws -> Machine? {
-    for store in firstTier.stores {
+    for tier in tiers {
+      if let machine = try machine(name, in: tier) { return machine }
+    }
+    return nil
+  }
+
+  /// - Throws: ``VaultError``, ``StoreError``.
+  package func machine(_ name: String, in tier: Tier) throws -> Machine? {
+    for store in tier.stores {
       let path = ObjectPath.machine(name)
       guard try store.byteCount(of: path) != nil else { continue }
       let bytes = try store.readAll(path, limit: 1 << 20)
@@ -109,10 +117,8 @@ extension Vault {
     return nil
   }
 
-  package func save(_ machine: Machine) throws(StoreError) {
-    for tier in tiers {
-      try tier.put(SealedDocument.encode(machine), at: .machine(machine.name))
-    }
+  package func save(_ machine: Machine, to tier: Tier) throws(StoreError) {
+    try tier.put(SealedDocument.encode(machine), at: .machine(machine.name))
   }
 }
 
