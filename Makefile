@@ -15,7 +15,7 @@ help: ## Show this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 build: packages ## Build the program: .build/release/kluis
-	$(SWIFT) build -c release --static-swift-stdlib --product kluis
+	$(SWIFT) build -c release --static-swift-stdlib --product kluis -Xswiftc -use-ld=lld
 
 demo: build ## Watch a real disk being backed up, changed, verified and restored
 	.ci/demo $(RELEASE)

@@ -120,11 +120,14 @@ import Tiers
     #expect(try vault.points(of: machine, notices: notices).map(\.point) == [point])
   }
 
-  @Test("a machine is kept in every tier, and read from the first")
+  @Test("a machine is kept in the tiers it was saved to, and read from the nearest")
   func machines() throws {
     #expect(try vault.machine("web01") == nil)
     let machine = Machine(name: "web01", disks: [.init(name: "root", source: "/a b/c.img")])
-    try vault.save(machine)
+    let far = try #require(vault.tiers.last)
+    try vault.save(machine, to: far)
+    #expect(try vault.machine("web01") == machine)
+    for tier in vault.tiers { try vault.save(machine, to: tier) }
     #expect(try vault.machine("web01") == machine)
     for store in copies + [snapshots] { #expect(store.bytes(at: .machine("web01")) != nil) }
     snapshots.flipBit(100, of: .machine("web01"))

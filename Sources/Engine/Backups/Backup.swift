@@ -94,19 +94,10 @@ private struct Shared: Sendable {
 
   func run(_ disks: [DiskBackup], workerCount: Int) throws {
     let work = schedule(disks, workerCount: workerCount)
-    let next = Counter()
-    try runWorkers(count: max(1, min(workerCount, work.count))) { _ in
-      var worker = makeWorker()
-      do {
-        while let number = next.take(below: work.count) {
-          try work[number].disk.backUp(work[number].region.index, with: &worker)
-        }
-        try worker.finish()
-      } catch {
-        cancellation.request()
-        throw error
-      }
-    }
+    try share(
+      work, among: workerCount, cancellation: cancellation, makeWorker: makeWorker,
+      finish: { try $0.finish() },
+      each: { worker, item in try item.disk.backUp(item.region.index, with: &worker) })
     var worker = makeWorker()
     for disk in disks { try disk.buildTree(with: &worker) }
     try worker.finish()
@@ -125,7 +116,7 @@ private struct Shared: Sendable {
     return all.dropLast(last.count) + last
   }
 
-  private func makeWorker() -> RegionWorker {
+  @Sendable private func makeWorker() -> RegionWorker {
     RegionWorker(
       chunker: vault.chunker, compression: vault.compression, writer: writer,
       cancellation: cancellation, progress: progress)

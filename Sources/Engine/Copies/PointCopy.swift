@@ -74,21 +74,14 @@ package struct PointCopy {
     }
     try planner.finish()
     progress.expect(work.reduce(0) { $0 + UInt64($1.byteCount) })
-    let regions = work
-    let next = Counter()
-    try runWorkers(count: max(1, min(workerCount, regions.count))) { _ in
-      var worker = CopyWorker(from: source, writer: writer, cancellation: cancellation)
-      do {
-        while let number = next.take(below: regions.count) {
-          try worker.copy(regions[number])
-          progress.advance(UInt64(regions[number].byteCount))
-        }
-        try worker.finish()
-      } catch {
-        cancellation.request()
-        throw error
-      }
-    }
+    try share(
+      work, among: workerCount, cancellation: cancellation,
+      makeWorker: { CopyWorker(from: source, writer: writer, cancellation: cancellation) },
+      finish: { try $0.finish() },
+      each: { worker, region in
+        try worker.copy(region)
+        progress.advance(UInt64(region.byteCount))
+      })
   }
 }
 

@@ -41,17 +41,11 @@ package struct Verification {
     var reader = TierReader(open)
     let regions = gatherRegions(&reader, checked)
     progress.expect(regions.reduce(0) { $0 + UInt64($1.byteCount) })
-    let next = Counter()
     let cancellation = cancellation.child()
-    try runWorkers(count: max(1, min(workerCount, regions.count))) { _ in
-      var worker = RegionVerifier(open, checked, progress, cancellation)
-      do {
-        while let number = next.take(below: regions.count) { try worker.verify(regions[number]) }
-      } catch {
-        cancellation.request()
-        throw error
-      }
-    }
+    try share(
+      regions, among: workerCount, cancellation: cancellation,
+      makeWorker: { RegionVerifier(open, checked, progress, cancellation) },
+      each: { worker, region in try worker.verify(region) })
     var report = checked.report
     if checked.hasDamage { report.damaged = findDamage(&reader, checked) }
     return report

@@ -67,19 +67,12 @@ package struct DiskRestore {
       maps.append((region, map))
     }
     try target.writeZeros(end..<tree.diskByteCount)
-    let work = maps
-    let next = Counter()
-    try runWorkers(count: max(1, min(workerCount, work.count))) { _ in
-      var worker = RegionRestorer(open, target, progress, cancellation)
-      do {
-        while let number = next.take(below: work.count) {
-          let range = Region.range(work[number].region, diskByteCount: tree.diskByteCount)
-          try worker.restore(range, map: work[number].map)
-        }
-      } catch {
-        cancellation.request()
-        throw error
-      }
-    }
+    try share(
+      maps, among: workerCount, cancellation: cancellation,
+      makeWorker: { RegionRestorer(open, target, progress, cancellation) },
+      each: { worker, item in
+        let range = Region.range(item.region, diskByteCount: tree.diskByteCount)
+        try worker.restore(range, map: item.map)
+      })
   }
 }

@@ -53,8 +53,6 @@ package struct TierReader: ~Copyable {
   private var index: TierIndex
   private var opener = RecordOpener()
   private var records: AlignedBuffer
-  /// Bytes read from packs so far.
-  package private(set) var storedByteCount: UInt64 = 0
 
   /// Two records this far apart are read at once, with what lies between them.
   private static let largestGap = 64 << 10
@@ -197,7 +195,6 @@ package struct TierReader: ~Copyable {
     do throws(StoreError) {
       try store.read(.pack(pack), from: UInt64(range.lowerBound), into: &span)
     } catch { return error.description }
-    storedByteCount += UInt64(range.count)
     return nil
   }
 
