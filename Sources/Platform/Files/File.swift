@@ -93,6 +93,8 @@ package struct File: ~Copyable, Sendable {
 
   /// Asks the system to read `range` ahead of its use.
   package func willNeed(_ range: Range<UInt64>) {
+    // A length of 0 would mean everything up to the end of the file.
+    guard !range.isEmpty else { return }
     linux_will_need(descriptor.rawValue, range.lowerBound, UInt64(range.count))
   }
 
