@@ -34,8 +34,7 @@ package struct DiskRestore {
   }
 
   /// - Throws: ``TargetError``, ``RestoreError``, ``FileError``, ``Cancelled``. What was written of
-  ///   a
-  ///   new image is removed then.
+  ///   a new image is removed then.
   package func run(from open: OpenTier, progress: Progress, cancellation: Cancellation) throws {
     guard let tree = disk.tree else {
       throw VaultError.damaged("disk \(disk.name)", reason: "its root is no digest")

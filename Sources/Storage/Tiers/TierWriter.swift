@@ -30,7 +30,6 @@ package final class TierWriter: Sendable {
     var packs: [IndexedPack] = []
     var entryCount = 0
     var byteCount: UInt64 = 0
-    var packCount = 0
   }
 
   package init(_ open: OpenTier) {
@@ -163,7 +162,6 @@ package final class TierWriter: Sendable {
         IndexedPack(id: pack.id, byteCount: UInt64(pack.byteCount), entries: pack.entries))
       $0.entryCount += pack.entries.count
       $0.byteCount += UInt64(pack.byteCount)
-      $0.packCount += 1
     }
   }
 
