@@ -88,7 +88,9 @@ module(
   uses: ["Bytes", "Workers", "Hashing", "Compression", "Stores", "Packs", "Indexes", "Maps"])
 module(
   "Vaults", in: "Storage",
-  uses: ["Bytes", "Files", "Hashing", "Chunking", "Compression", "Stores", "Maps", "Tiers"],
+  uses: [
+    "Bytes", "Files", "Workers", "Hashing", "Chunking", "Compression", "Stores", "Maps", "Tiers",
+  ],
   packages: [system])
 
 // Engine: what is done.
@@ -103,7 +105,8 @@ module(
   uses: ["CLinux", "Bytes", "Files", "Workers", "BlockDevices"] + storage, packages: [system])
 module("Copies", in: "Engine", uses: ["Bytes", "Workers"] + storage)
 module(
-  "Maintenance", in: "Engine", uses: ["Bytes", "Workers"] + storage)
+  "Maintenance", in: "Engine", uses: ["Bytes", "Workers", "Copies"] + storage,
+  packages: [system])
 
 // Interfaces: who asks.
 program(

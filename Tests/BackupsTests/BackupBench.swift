@@ -44,5 +44,7 @@ struct BackupBench {
     return try readFile(target)
   }
 
-  func packBytes() throws -> UInt64 { try presentPacks(in: vault.firstTier).values.reduce(0, +) }
+  func packBytes() throws -> UInt64 {
+    try TierListing(of: vault.firstTier, notices: notices).packs.values.reduce(0, +)
+  }
 }

@@ -102,7 +102,7 @@ import Workers
     #expect(point.disks.reduce(0) { $0 + $1.newBytes } == 400_000, "\(Seed.ofThisRun)")
     expectSame(try bench.restore(point.disks[0]), bytes)
     #expect(try bench.restore(point.disks[1]).suffix(400_000) == bytes[...])
-    let machine = try #require(try bench.vault.machine("web01"))
+    let machine = try #require(try bench.vault.machine("web01", notices: bench.notices))
     #expect(machine.disks.map(\.source) == point.disks.map(\.source))
   }
 

@@ -34,7 +34,8 @@ import Testing
     let bytes = try fixture("segment.index")
     let present = Dictionary(uniqueKeysWithValues: packs.map { ($0.id, $0.byteCount) })
     let segment = try Segment(
-      contentID(bytes).digest, SharedBytes(copying: bytes), from: "fixture", presentPacks: present)
+      contentID(bytes).digest, SharedBytes(copying: bytes), from: "fixture",
+      isPresent: { present[$0] == $1 })
     #expect(segment.entryCount == 143 && segment.missingPacks.isEmpty)
     for pack in packs {
       for entry in pack.entries {

@@ -31,7 +31,8 @@ import Testing
 
     func open(_ changed: [UInt8]? = nil) throws(SegmentDamage) -> Segment {
       try Segment(
-        name, SharedBytes(copying: changed ?? bytes), from: "memory", presentPacks: present)
+        name, SharedBytes(copying: changed ?? bytes), from: "memory",
+        isPresent: { present[$0] == $1 })
     }
   }
 
@@ -95,7 +96,8 @@ import Testing
     var digester = Digester()
     let (bytes, name) = encodeSegment(packs, digester: &digester)
     let segment = try Segment(
-      name, SharedBytes(copying: bytes), from: "memory", presentPacks: [packs[1 - absent].id: 9])
+      name, SharedBytes(copying: bytes), from: "memory",
+      isPresent: { id, byteCount in id == packs[1 - absent].id && byteCount == 9 })
     for entry in shared {
       let number = try #require(segment.find(entry.id), "\(Seed.ofThisRun)")
       #expect(segment.location(of: number).pack == packs[1 - absent].id)
@@ -126,10 +128,10 @@ import Testing
     let sample = Sample(packSizes: [30], &random)
     let store = MemoryStore()
     #expect(throws: SegmentDamage.self) {
-      try Segment(sample.name, in: store, presentPacks: sample.present)
+      try Segment(sample.name, in: store, isPresent: { sample.present[$0] == $1 })
     }
     store.place(sample.bytes, at: .segment(sample.name))
-    let segment = try Segment(sample.name, in: store, presentPacks: sample.present)
+    let segment = try Segment(sample.name, in: store, isPresent: { sample.present[$0] == $1 })
     #expect(segment.find(sample.packs[0].entries[7].id) != nil)
   }
 

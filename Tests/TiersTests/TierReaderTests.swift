@@ -68,7 +68,7 @@ import Testing
     #expect(try bench.unreadable(plains).isEmpty)
   }
 
-  @Test("a record that one copy has lost is read from another, with a notice")
+  @Test("a record that one copy has lost is read from another, and the copy is healed")
   func copies() throws {
     var random = Seed.ofThisRun.random
     let bench = TierBench(copies: 3)
@@ -80,7 +80,8 @@ import Testing
     bench.stores[1].flipBit(8 * 100, of: path)
     #expect(try bench.unreadable(plains).isEmpty, "\(Seed.ofThisRun)")
     #expect(bench.notices.all.contains { $0.contains("copy 0") })
-    bench.stores[2].drop(path)
+    #expect(bench.stores[0].bytes(at: path) == bench.stores[2].bytes(at: path))
+    for store in [bench.stores[0], bench.stores[2]] { store.flipBit(8 * 100, of: path) }
     let lost = try bench.unreadable(plains)
     #expect(lost.count == 1, "only what the flipped bit hit is lost \(Seed.ofThisRun)")
   }
@@ -189,7 +190,7 @@ import Testing
     let (bench, plains) = try filledBench(&random)
     bench.store.drop(bench.store.paths(in: .packs)[0])
     let index = try bench.open().index
-    #expect(index.isIncomplete)
+    #expect(!index.missingPacks.isEmpty)
     #expect(plains.allSatisfy { !index.contains(contentID($0)) })
     try bench.save(plains)
     #expect(try bench.unreadable(plains).isEmpty, "\(Seed.ofThisRun)")

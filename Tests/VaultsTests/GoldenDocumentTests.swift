@@ -36,7 +36,8 @@ import Tiers
       ], created: time)
     descriptor.id = "00112233445566778899aabbccddeeff"
     descriptor.chunking.seed = digest(2).description
-    descriptor.store = 1
+    descriptor.home = "/backup/v"
+    descriptor.tier = .vault
     return descriptor
   }
 
@@ -53,6 +54,15 @@ import Tiers
     try expectFixture("vault.json", holds: SealedDocument.encode(descriptor))
     let found = try SealedDocument.decode(VaultDescriptor.self, from: fixture("vault.json"))
     #expect(found == descriptor && found.chunker != nil)
+  }
+
+  @Test("a descriptor of format 1 is read as the same vault")
+  func firstFormat() throws {
+    let found = try SealedDocument.decode(VaultDescriptor.self, from: fixture("vault-1.json"))
+    var expected = descriptor
+    expected.revision = 0
+    expected.home = nil
+    #expect(found == expected)
   }
 
   @Test("a machine is written and read as ever, byte for byte")

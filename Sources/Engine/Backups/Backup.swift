@@ -40,7 +40,8 @@ package struct Backup {
     let disks = try sources.map { source in
       DiskBackup(name: source.name, image: try DiskImage(opening: source.path))
     }
-    let open = try OpenTier(vault.firstTier, notices: notices)
+    let open = try vault.openForWriting(
+      vault.firstTier, notices: notices, cancellation: cancellation)
     let writer = TierWriter(open)
     let shared = Shared(
       vault: vault, writer: writer, progress: progress, cancellation: cancellation.child())
@@ -58,8 +59,10 @@ package struct Backup {
       machine: machine, time: try time(in: vault, notices: notices),
       consistency: .crash, tags: tags, disks: disks.map(\.summary))
     let known = disks.map { Machine.Disk(name: $0.name, source: $0.image.path.string) }
-    try vault.save(Machine(name: machine, disks: known), to: vault.firstTier)
-    try vault.commit(point, to: vault.firstTier)
+    let latest = try vault.latestForCommit(vault.firstTier, notices: notices)
+    try latest.vault.save(
+      Machine(name: machine, disks: known, updated: point.time), to: latest.tier)
+    try latest.vault.commit(point, to: latest.tier)
     return point
   }
 

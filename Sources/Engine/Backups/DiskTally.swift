@@ -21,4 +21,11 @@ struct RegionTally {
   var newChunks: UInt64 = 0
   var newBytes: UInt64 = 0
   var storedBytes: UInt64 = 0
+
+  /// Counts a new chunk of `plain` bytes that takes `stored`.
+  mutating func noteStored(_ plain: Int, as stored: Int) {
+    newChunks += 1
+    newBytes += UInt64(plain)
+    storedBytes += UInt64(stored)
+  }
 }

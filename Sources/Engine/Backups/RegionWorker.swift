@@ -4,6 +4,7 @@ internal import Chunking
 internal import Compression
 internal import Hashing
 internal import Maps
+internal import Packs
 internal import Synchronization
 internal import Tiers
 internal import Workers
@@ -55,14 +56,16 @@ struct RegionWorker: ~Copyable {
       pass.append(.zeros(byteCount: Int(range.upperBound - position)))
     }
     tally.add(pass.tally)
-    return pass.map.isZero ? .zeros : try sink.addMap(pass.map.encoded())
+    return pass.map.isZero ? .zeros : try storeMap(pass.map.encoded())
   }
 
   /// Hands over what is left. To be called after the last region.
   mutating func finish() throws { try sink.finish() }
 
   /// Stores a map that lies above the regions'.
-  mutating func storeMap(_ bytes: [UInt8]) throws -> ContentID { try sink.addMap(bytes) }
+  mutating func storeMap(_ bytes: [UInt8]) throws -> ContentID {
+    try sink.add(bytes.span.bytes, kind: .map).id
+  }
 
   /// Reads and cuts a range that begins and ends on block boundaries or the region's own.
   private mutating func cut(
@@ -99,11 +102,21 @@ struct RegionWorker: ~Copyable {
       let piece = chunker.nextPiece(in: window.bytes.extracting(start..<filled))
       switch piece {
       case .zeros(let count): pass.append(.zeros(byteCount: count))
-      case .chunk(let count): try sink.addChunk(start..<start + count, of: window, to: &pass)
+      case .chunk(let count):
+        let (id, stored) = try addChunk(start..<start + count, of: window, to: &sink)
+        pass.append(.chunk(id, byteCount: count))
+        if let stored { pass.tally.noteStored(count, as: stored) }
       }
       start += piece.byteCount
     }
     window.moveToStart(start..<filled)
     return filled - start
   }
+}
+
+/// Gives the sink a part of `window`; the chunk's name, and the bytes it takes if it is new.
+private func addChunk(
+  _ range: Range<Int>, of window: borrowing AlignedBuffer, to sink: inout RecordSink
+) throws -> (id: ContentID, storedByteCount: Int?) {
+  try sink.add(window.bytes.extracting(range), kind: .chunk)
 }

@@ -1,14 +1,16 @@
 internal import Hashing
 internal import Maps
+internal import Packs
 package import Tiers
 package import Vaults
 package import Workers
 
 /// Copies recovery points from one tier to another: transfer from the snapshot tier to the vault
-/// tier is this, and so will be every other way between tiers.
+/// tier, and replication to the secondary tier, are this.
 ///
-/// Sends only what the target lacks, as it is sealed, and commits each point when all it names is
-/// durable there. Stopped at any moment it leaves both tiers sound, and the next run goes on.
+/// Sends only what the target lacks, as it is sealed: whole packs where it lacks most of one, else
+/// single records. Each point is committed when all it names is durable there. Stopped at any
+/// moment it leaves both tiers sound, and the next run goes on.
 package struct PointCopy {
   package let vault: Vault
   package let source: OpenTier
@@ -37,56 +39,114 @@ package struct PointCopy {
     _ points: [RecoveryPoint], progress: Progress, cancellation: Cancellation
   ) throws -> Report {
     var report = Report()
+    // One for all points: what an earlier one brought is not looked at again.
+    let needed = NeededRecords(of: source, lackedBy: target)
+    try skipWhatIsThere(Set(points.map(\.machine)), needed)
     for point in points {
       let writer = TierWriter(target)
       do {
-        try copy(point, with: writer, progress, cancellation.child())
+        try plan(point, needed, cancellation.child())
+        try send(needed.takePacks(), needed, writer, progress, cancellation.child())
       } catch {
         writer.abandon()
         throw error
       }
       var digester = Digester()
       try writer.finish(digester: &digester)
-      if let machine = try vault.machine(point.machine, in: source.tier) {
-        try vault.save(machine, to: target.tier)
-      }
-      try vault.commit(point, to: target.tier)
+      let latest = try vault.latestForCommit(target.tier, notices: target.notices)
+      try vault.copyMachine(of: point, from: source.tier, to: latest.tier, source.notices)
+      try latest.vault.commit(point, to: latest.tier)
       report.points.append(point)
       report.sentBytes += writer.writtenByteCount
     }
     return report
   }
 
-  private func copy(
-    _ point: RecoveryPoint, with writer: TierWriter, _ progress: Progress,
-    _ cancellation: Cancellation
+  /// Takes note of the regions of each machine's newest point in the target: all of them are there,
+  /// since a point is.
+  private func skipWhatIsThere(_ machines: Set<String>, _ needed: NeededRecords) throws {
+    var reader = TierReader(target)
+    for machine in machines.sorted() {
+      let listed = try vault.points(of: machine, notices: target.notices)
+      let newest = listed.last { $0.tiers.contains(target.tier.name) }
+      for disk in newest?.point.disks ?? [] {
+        try disk.tree?.forEachRegion {
+          try reader.map($0)
+        } visit: { _, map in
+          needed.skip(map)
+        }
+      }
+    }
+  }
+
+  /// Walks a point's trees and marks what the target lacks.
+  private func plan(
+    _ point: RecoveryPoint, _ needed: NeededRecords, _ cancellation: Cancellation
   ) throws {
-    var planner = CopyWorker(from: source, writer: writer, cancellation: cancellation)
-    var work: [CopyWork] = []
+    var reader = TierReader(source)
+    var regions: [PlannedRegion] = []
     for disk in point.disks {
       guard let tree = disk.tree else { continue }
       try tree.forEachRegion {
-        try planner.copyMap($0)
+        try reader.map($0)
+      } enter: {
+        try needed.mark($0, as: .map)
       } visit: { region, map in
+        // Reached only where `enter` found the region's map to be new.
         let range = Region.range(region, diskByteCount: tree.diskByteCount)
-        work.append(CopyWork(map: map, byteCount: range.count))
+        regions.append(PlannedRegion(map: map, byteCount: range.count))
       }
     }
-    try planner.finish()
-    progress.expect(work.reduce(0) { $0 + UInt64($1.byteCount) })
     try share(
-      work, among: workerCount, cancellation: cancellation,
-      makeWorker: { CopyWorker(from: source, writer: writer, cancellation: cancellation) },
+      regions, among: workerCount, cancellation: cancellation,
+      makeWorker: { RegionPlanner(source, needed, cancellation) },
+      each: { planner, region in try planner.plan(region) })
+  }
+
+  private func send(
+    _ packs: [NeededPack], _ needed: NeededRecords, _ writer: TierWriter, _ progress: Progress,
+    _ cancellation: Cancellation
+  ) throws {
+    progress.expect(packs.reduce(0) { $0 + UInt64($1.neededByteCount) })
+    let compression = vault.compression
+    let pool = OpenTier.makePackPool()
+    try share(
+      packs, among: workerCount, cancellation: cancellation,
+      makeWorker: {
+        PackSender(
+          from: source, needed: needed, writer: writer, compression: compression, pool: pool)
+      },
       finish: { try $0.finish() },
-      each: { worker, region in
-        try worker.copy(region)
-        progress.advance(UInt64(region.byteCount))
+      each: { sender, pack in
+        try cancellation.check()
+        try sender.send(pack)
+        progress.advance(UInt64(pack.neededByteCount))
       })
   }
 }
 
-/// A region that may have to be sent.
-struct CopyWork: Sendable {
+/// A region whose map has not been looked at.
+private struct PlannedRegion: Sendable {
   let map: ContentID
   let byteCount: Int
+}
+
+/// Marks what regions need; one for each thread.
+private struct RegionPlanner: ~Copyable {
+  private let needed: NeededRecords
+  private let cancellation: Cancellation
+  private var reader: TierReader
+
+  init(_ source: OpenTier, _ needed: NeededRecords, _ cancellation: Cancellation) {
+    self.needed = needed
+    self.cancellation = cancellation
+    reader = TierReader(source)
+  }
+
+  mutating func plan(_ region: PlannedRegion) throws {
+    try cancellation.check()
+    let bytes = try reader.map(region.map)
+    let map = try RegionMap(decoding: bytes.span.bytes, byteCount: region.byteCount)
+    for case .chunk(let id, _) in map.items { _ = try needed.mark(id, as: .chunk) }
+  }
 }

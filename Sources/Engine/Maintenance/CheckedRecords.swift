@@ -8,7 +8,7 @@ final class CheckedRecords: Sendable {
   private let state: Mutex<State>
 
   private struct State {
-    var bits: [UInt64]
+    var taken: RecordSet
     var report = Verification.Report()
     var damage: [ContentID: String] = [:]
     var hasBrokenTree = false
@@ -16,7 +16,7 @@ final class CheckedRecords: Sendable {
 
   init(_ index: TierIndex) {
     self.index = index
-    state = Mutex(State(bits: Array(repeating: 0, count: index.recordCount / 64 + 1)))
+    state = Mutex(State(taken: RecordSet(over: index)))
   }
 
   var report: Verification.Report { state.withLock { $0.report } }
@@ -28,11 +28,7 @@ final class CheckedRecords: Sendable {
   /// Whether nobody checked or took on this record before; the caller does now.
   func isNew(_ id: ContentID) -> Bool {
     guard let number = index.number(of: id) else { return true }
-    return state.withLock { state in
-      let bit: UInt64 = 1 << UInt64(number % 64)
-      defer { state.bits[number / 64] |= bit }
-      return state.bits[number / 64] & bit == 0
-    }
+    return state.withLock { $0.taken.insert(number) }
   }
 
   func map(_ id: ContentID, read: () throws -> [UInt8]) rethrows -> [UInt8] {

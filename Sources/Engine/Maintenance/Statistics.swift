@@ -1,5 +1,5 @@
 internal import Indexes
-package import Stores
+internal import Stores
 package import Tiers
 package import Vaults
 
@@ -16,6 +16,8 @@ package struct Statistics: Codable, Sendable {
   package struct TierStatistics: Codable, Sendable {
     package var tier: String
     package var stores: [String]
+    /// Stores that belong to the tier and cannot be used.
+    package var absentStores: [String]
     package var points: Int
     /// Chunks and maps that the index lists.
     package var records: Int
@@ -25,20 +27,25 @@ package struct Statistics: Codable, Sendable {
   }
 
   /// - Throws: ``StoreError``.
-  package init(of vault: Vault, notices: Notices) throws(StoreError) {
-    let listed = try vault.points(notices: notices)
+  ///
+  /// - Parameter chosen: the only tier to look into; nil for all.
+  package init(of vault: Vault, in chosen: Tier.Name? = nil, notices: Notices) throws {
+    let listed = try vault.points(notices: notices).filter { listed in
+      chosen.map { listed.tiers.contains($0) } ?? true
+    }
     machines = Set(listed.map(\.point.machine)).count
     points = listed.count
     for disk in listed.flatMap(\.point.disks) {
       diskBytes += disk.size
       dataBytes += disk.dataBytes
     }
-    for tier in vault.tiers {
-      let packs = try presentPacks(in: tier)
+    for tier in vault.tiers where !tier.stores.isEmpty && tier.name == chosen ?? tier.name {
+      let packs = try TierListing(of: tier, notices: notices).packs
       let index = try OpenTier(tier, notices: notices).index
       tiers.append(
         TierStatistics(
           tier: tier.name.rawValue, stores: tier.stores.map(\.name),
+          absentStores: tier.absent.map(\.name),
           points: listed.count { $0.tiers.contains(tier.name) }, records: index.recordCount,
           packs: packs.count, packBytes: packs.values.reduce(0, +),
           indexBytes: index.segments.reduce(0) { $0 + UInt64($1.byteCount) }))

@@ -24,9 +24,9 @@ struct Kluis: ParsableCommand {
       """,
     version: "kluis 0.1.0",
     subcommands: [
-      Init.self, BackupCommand.self, Transfer.self, Points.self, Show.self, Stats.self,
-      Restore.self,
-      Verify.self, RebuildIndex.self,
+      Init.self, BackupCommand.self, Transfer.self, Replicate.self, Points.self, Show.self,
+      Stats.self, Restore.self, Verify.self, ScrubCommand.self, AddCopy.self, ReplaceCopy.self,
+      Convert.self, RebuildIndex.self,
     ])
 
   @OptionGroup var shared: SharedOptions

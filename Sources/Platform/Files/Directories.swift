@@ -95,3 +95,17 @@ package func absolutePath(_ path: FilePath) throws(FileError) -> FilePath {
   defer { free(text) }
   return FilePath(String(cString: text)).pushing(path).lexicallyNormalized()
 }
+
+/// `path` with all links followed, as far as it exists; what does not exist yet is taken as it is.
+package func realPath(_ path: FilePath) throws(FileError) -> FilePath {
+  let path = try absolutePath(path)
+  if let resolved = realpath(path.string, nil) {
+    defer { free(resolved) }
+    return FilePath(String(cString: resolved))
+  }
+  let cause = Errno(rawValue: errno)
+  guard cause == .noSuchFileOrDirectory, let name = path.lastComponent else {
+    throw FileError("find", path, cause)
+  }
+  return try realPath(path.removingLastComponent()).appending(name)
+}

@@ -44,23 +44,24 @@ package final class Segment: Sendable {
   /// Numbers of listed packs that the store does not hold; entries in them count as not there.
   private let absent: Set<UInt32>
 
-  /// - Parameter presentPacks: what the store holds, with sizes.
+  /// - Parameter isPresent: whether a pack is there with that size.
   /// - Throws: ``SegmentDamage`` also where the store does not give the file.
   package convenience init(
-    _ name: Digest, in store: any Store, presentPacks: [PackID: UInt64]
+    _ name: Digest, in store: any Store, isPresent: (PackID, UInt64) -> Bool
   ) throws(SegmentDamage) {
     let mapped: SharedBytes
     do throws(StoreError) { mapped = try store.map(.segment(name)) } catch {
       throw SegmentDamage(name: name, store: store.name, reason: error.description)
     }
-    try self.init(name, mapped, from: store.name, presentPacks: presentPacks)
+    try self.init(name, mapped, from: store.name, isPresent: isPresent)
   }
 
   /// - Parameters:
   ///   - mapped: the whole segment.
   ///   - store: whose it is, for errors.
+  ///   - isPresent: whether a pack is there with that size; entries of others count as absent.
   package init(
-    _ name: Digest, _ mapped: SharedBytes, from store: String, presentPacks: [PackID: UInt64]
+    _ name: Digest, _ mapped: SharedBytes, from store: String, isPresent: (PackID, UInt64) -> Bool
   ) throws(SegmentDamage) {
     func damage(_ reason: String) -> SegmentDamage {
       SegmentDamage(name: name, store: store, reason: reason)
@@ -81,7 +82,7 @@ package final class Segment: Sendable {
       return (PackID(Digest(bytes, at: offset)), UInt64(littleEndian: size))
     }
     absent = Set(
-      packs.indices.filter { presentPacks[packs[$0].id] != packs[$0].byteCount }.map(UInt32.init))
+      packs.indices.filter { !isPresent(packs[$0].id, packs[$0].byteCount) }.map(UInt32.init))
     self.packs = packs
     self.name = name
     self.mapped = mapped
@@ -136,6 +137,12 @@ package final class Segment: Sendable {
       storedByteCount: entry.storedByteCount, plainByteCount: entry.plainByteCount)
   }
 
+  /// The name of what an entry lists.
+  package func id(of number: Int) -> ContentID {
+    let mapped = mapped
+    return id(of: number, mapped.bytes)
+  }
+
   /// Everything that is listed for packs that are there.
   package func indexedPacks() -> [IndexedPack] {
     let mapped = mapped
@@ -148,6 +155,20 @@ package final class Segment: Sendable {
     return packs.indices.filter { !absent.contains(UInt32($0)) }.map {
       IndexedPack(id: packs[$0].id, byteCount: packs[$0].byteCount, indexed: entries[$0])
     }
+  }
+
+  /// What is listed for one pack, whether it is there or not, in the pack's order; nil where the
+  /// segment does not list it.
+  ///
+  /// - Complexity: looks at every entry.
+  package func indexedPack(_ id: PackID) -> IndexedPack? {
+    guard let pack = packs.firstIndex(where: { $0.id == id }) else { return nil }
+    let mapped = mapped
+    let bytes = mapped.bytes
+    let entries = (0..<layout.entryCount)
+      .filter { packNumber(of: $0, bytes) == UInt32(pack) }.map { entry($0, bytes) }
+    return IndexedPack(
+      id: id, byteCount: packs[pack].byteCount, indexed: entries.sorted { $0.offset < $1.offset })
   }
 
   private func entry(_ number: Int, _ bytes: RawSpan) -> IndexEntry {

@@ -29,7 +29,7 @@ package struct IndexedPack: Sendable {
     }
   }
 
-  init(id: PackID, byteCount: UInt64, indexed entries: [IndexEntry]) {
+  package init(id: PackID, byteCount: UInt64, indexed entries: [IndexEntry]) {
     self.id = id
     self.byteCount = byteCount
     self.entries = entries

@@ -1,6 +1,6 @@
 internal import Bytes
 internal import Compression
-internal import Hashing
+package import Hashing
 
 /// The file that holds many records.
 ///
@@ -28,6 +28,24 @@ package enum PackFormat {
     writer.append("KLUISPCK")
     writer.integer(version)
     writer.integer(UInt32(0))
+  }
+
+  /// A whole pack of records that lie at their places in `records`; header, directory and trailer
+  /// are made from `entries`, which are in order and leave no gap.
+  package static func assemble(
+    records: [UInt8], entries: [PackEntry], digester: inout Digester
+  ) -> [UInt8] {
+    let end = entries.last.map { Int($0.offset) + $0.recordByteCount } ?? headerByteCount
+    var writer = ByteWriter(reservingCapacity: records.count)
+    writeHeader(to: &writer)
+    writer.append(records.span.bytes.extracting(headerByteCount..<end))
+    var directory = ByteWriter(reservingCapacity: entries.count * entryByteCount)
+    writeDirectory(entries, to: &directory)
+    writer.append(directory.bytes.span.bytes)
+    writeTrailer(
+      digest: digester.digest(directory.bytes.span.bytes), directoryOffset: end,
+      count: entries.count, to: &writer)
+    return writer.bytes
   }
 
   static func writeDirectory(_ entries: [PackEntry], to writer: inout ByteWriter) {

@@ -1,12 +1,21 @@
 package import Hashing
 
 /// The place of an object in a store: path components joined by "/", relative to the store.
-package struct ObjectPath: Hashable, Sendable, CustomStringConvertible {
+package struct ObjectPath: Hashable, Comparable, Sendable, CustomStringConvertible {
   package let description: String
 
   private init(_ description: String) { self.description = description }
 
   package static let descriptor = ObjectPath("vault.json")
+
+  /// The descriptor once more, since without it nothing else is found.
+  package static let descriptorCopy = ObjectPath("vault.copy.json")
+
+  /// When a secondary store was last brought up to date.
+  package static let lastSync = ObjectPath("sync.json")
+
+  /// How far a scrub came that was stopped.
+  package static let scrubState = ObjectPath("scrub.json")
 
   package static func pack(_ id: PackID) -> ObjectPath {
     let name = id.description
@@ -30,8 +39,39 @@ package struct ObjectPath: Hashable, Sendable, CustomStringConvertible {
     return name.hasSuffix(suffix) ? name.dropLast(suffix.count) : nil
   }
 
+  /// The pack that lies here; nil where the path is not just a pack's.
+  package var pack: PackID? {
+    guard let digest = name(without: ".pack").flatMap({ Digest($0) }) else { return nil }
+    return self == .pack(PackID(digest)) ? PackID(digest) : nil
+  }
+
+  /// The index segment that lies here; nil where the path is not just a segment's.
+  package var segment: Digest? {
+    guard let digest = name(without: ".index").flatMap({ Digest($0) }) else { return nil }
+    return self == .segment(digest) ? digest : nil
+  }
+
+  /// The machine and the name of the point that lies here; nil where the path is not a point's.
+  package var point: (machine: String, name: String)? {
+    let parts = description.split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count == 3, parts[0] == "points", parts[2].hasSuffix(".json") else { return nil }
+    return (String(parts[1]), String(parts[2].dropLast(".json".count)))
+  }
+
+  /// Whether this is where something that Kluis keeps in `folder` may lie.
+  package func isObject(in folder: ObjectFolder) -> Bool {
+    switch folder {
+    case .packs: pack != nil
+    case .index: segment != nil
+    case .points: point != nil
+    case .machines: description.hasSuffix(".json") && description.count { $0 == "/" } == 1
+    }
+  }
+
+  package static func < (a: ObjectPath, b: ObjectPath) -> Bool { a.description < b.description }
+
   /// An object found when listing.
-  init(listed description: String) { self.init(description) }
+  package init(listed description: String) { self.init(description) }
 }
 
 /// The parts of a store, one directory each.

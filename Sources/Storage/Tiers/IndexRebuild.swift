@@ -27,7 +27,7 @@ package struct IndexRebuild: ~Copyable {
   ///
   /// - Throws: ``StoreError``, ``Cancelled``.
   package mutating func run(progress: Progress, cancellation: Cancellation) throws {
-    let packs = try presentPacks(in: tier)
+    let packs = try TierListing(of: tier, notices: notices).packs
     progress.expect(packs.values.reduce(0, +))
     var made: Set<Digest> = []
     var batch: [IndexedPack] = []

@@ -1,28 +1,55 @@
-internal import Bytes
+package import Bytes
 package import Hashing
 internal import Indexes
-internal import Packs
-package import Stores
+package import Packs
+internal import Stores
 internal import Synchronization
+package import Workers
 
 /// A tier whose index is open. Shared by all threads of a command.
 package final class OpenTier: Sendable {
+  package enum Purpose: Sendable { case reading, writing }
+
   package let tier: Tier
   package let notices: Notices
+  /// Asked for what this tier does not give, the nearest first.
+  private let otherTiers: [Tier]
+  private let openedOthers = Mutex<[OpenTier]?>(nil)
   private let current: Mutex<TierIndex>
   private let isRechecked = Mutex(false)
+  let repair: ReadRepair
 
-  /// Opens the index. A segment that is damaged is left aside, and packs that no segment lists are
-  /// read for their directories, so the index is whole even where its files are not.
-  package init(_ tier: Tier, notices: Notices) throws(StoreError) {
+  /// Opens the index. A segment that is damaged is taken from another store, or left aside; packs
+  /// that no segment lists are read for their directories, so the index is whole even where its
+  /// files are not.
+  ///
+  /// - Parameters:
+  ///   - purpose: for writing, the stores are first brought to hold the same (see ``CatchUp``), and
+  ///     the index lists only what all of them hold.
+  ///   - otherTiers: asked for what this tier has lost, in their order.
+  ///   - healing: whether copies that turn out damaged are repaired from good ones at once.
+  /// - Throws: ``TierError``, ``StoreError``, ``Cancelled``.
+  package init(
+    _ tier: Tier, notices: Notices, for purpose: Purpose = .reading, otherTiers: [Tier] = [],
+    healing: Bool = true, cancellation: Cancellation = Cancellation()
+  ) throws {
     self.tier = tier
     self.notices = notices
-    // An empty mount point looks like a store without anything in it, and must not be taken for
-    // one.
-    for store in tier.stores where try store.byteCount(of: .descriptor) == nil {
-      throw StoreError(.missing, .descriptor, in: "\(store.name) (is its disk mounted?)")
+    self.otherTiers = otherTiers
+    repair = ReadRepair(
+      donors: tier.stores + otherTiers.flatMap(\.stores), isActive: healing, notices: notices)
+    let listing: TierListing
+    switch purpose {
+    case .reading:
+      try tier.requireReadable()
+      listing = try TierListing(of: tier, notices: notices)
+    case .writing:
+      try tier.requireWritable()
+      var catchUp = CatchUp(tier, notices: notices, cancellation: cancellation)
+      listing = try catchUp.run()
     }
-    current = Mutex(try readIndex(of: tier, notices: notices, checkEverything: false))
+    current = Mutex(
+      try readIndex(of: tier, listing: listing, notices: notices, checkEverything: false))
   }
 
   package var index: TierIndex { current.withLock { $0 } }
@@ -34,65 +61,127 @@ package final class OpenTier: Sendable {
     try isRechecked.withLock { isDone throws(StoreError) in
       guard !isDone else { return false }
       isDone = true
-      let before = index.published.count
-      let fresh = try readIndex(of: tier, notices: notices, checkEverything: true)
+      let before = index.published.map(\.name)
+      let listing = try TierListing(of: tier, notices: notices)
+      let fresh = try readIndex(
+        of: tier, listing: listing, notices: notices, checkEverything: true)
+      guard fresh.published.map(\.name) != before else { return false }
       current.withLock { $0 = fresh }
-      return fresh.published.count != before
+      return true
     }
+  }
+
+  /// Memory for whole packs.
+  package static func makePackPool() -> BufferPool { PackWriter.makeBufferPool() }
+
+  /// A whole pack from the first store that gives it undamaged; the others are healed from that.
+  ///
+  /// - Throws: ``PackError`` of the last store that was asked.
+  package func wholePack(
+    _ id: PackID, pool: BufferPool, digester: inout Digester
+  ) throws(PackError) -> SealedPack {
+    var failed: [(store: any Store, error: PackError)] = []
+    for store in tier.stores {
+      do throws(PackError) {
+        let pack = try SealedPack.load(id, from: store, pool: pool, digester: &digester)
+        for (damaged, error) in failed { repair.heal(id, in: damaged, after: "\(error)") }
+        return pack
+      } catch { failed.append((store, error)) }
+    }
+    throw failed.last!.error
   }
 
   func update(_ change: (inout TierIndex) -> Void) { current.withLock { change(&$0) } }
-}
 
-/// All packs of a tier, with sizes; a pack counts when one store holds it.
-package func presentPacks(in tier: Tier) throws(StoreError) -> [PackID: UInt64] {
-  var packs: [PackID: UInt64] = [:]
-  for store in tier.stores {
-    for object in try store.list(.packs) {
-      guard let name = object.path.name(without: ".pack"), let digest = Digest(name) else {
-        continue
+  /// The tiers that are asked for what this one has lost, opened when that is needed first.
+  func openOtherTiers() -> [OpenTier] {
+    openedOthers.withLock { opened in
+      if let opened { return opened }
+      let found = otherTiers.compactMap { tier -> OpenTier? in
+        do { return try OpenTier(tier, notices: notices) } catch {
+          notices.add("\(error)")
+          return nil
+        }
       }
-      packs[PackID(digest)] = max(packs[PackID(digest)] ?? 0, object.byteCount)
+      opened = found
+      return found
     }
   }
-  return packs
 }
 
+/// Reads all segments of a tier's index.
 private func readIndex(
-  of tier: Tier, notices: Notices, checkEverything: Bool
+  of tier: Tier, listing: TierListing, notices: Notices, checkEverything: Bool
 ) throws(StoreError) -> TierIndex {
-  let packs = try presentPacks(in: tier)
   var digester = Digester()
   var published: [Segment] = []
   var listed: Set<PackID> = []
-  for (name, stores) in try segmentNames(in: tier) {
-    for store in stores {
-      do throws(SegmentDamage) {
-        let segment = try Segment(name, in: store, presentPacks: packs)
-        if checkEverything, !segment.isIntact(digester: &digester) {
-          throw SegmentDamage(name: name, store: store.name, reason: "its digest is wrong")
-        }
-        published.append(segment)
-        listed.formUnion(segment.packs.map(\.id))
-        break
-      } catch {
-        notices.add("\(error); run `kluis rebuild-index`")
-      }
-    }
+  for (name, stores) in try segmentNames(in: tier, notices: notices) {
+    guard
+      let segment = openSegment(
+        name, in: stores, listing: listing, notices: notices, checkEverything: checkEverything,
+        &digester)
+    else { continue }
+    published.append(segment)
+    listed.formUnion(segment.packs.map(\.id))
   }
-  let orphans = packs.filter { !listed.contains($0.key) }
+  let orphans = listing.packs.filter { !listed.contains($0.key) }
   return TierIndex(
     published: published, adopted: adopt(orphans, of: tier, notices: notices, &digester))
 }
 
+/// A segment from the first store that gives it undamaged; the others are healed from that.
+private func openSegment(
+  _ name: Digest, in stores: [any Store], listing: TierListing, notices: Notices,
+  checkEverything: Bool, _ digester: inout Digester
+) -> Segment? {
+  var damages: [(store: any Store, damage: SegmentDamage)] = []
+  var found: Segment?
+  for store in stores {
+    do throws(SegmentDamage) {
+      let segment = try Segment(name, in: store, isPresent: listing.holds)
+      if checkEverything, !segment.isIntact(digester: &digester) {
+        throw SegmentDamage(name: name, store: store.name, reason: "its digest is wrong")
+      }
+      found = segment
+      break
+    } catch { damages.append((store, error)) }
+  }
+  for (store, damage) in damages {
+    // Gone since the store was listed: another command has merged it into a larger one.
+    if isGone(name, in: store) { continue }
+    heal(name, in: store, after: damage, from: stores, notices: notices, &digester)
+  }
+  return found
+}
+
+private func isGone(_ name: Digest, in store: any Store) -> Bool {
+  do throws(StoreError) { return try store.byteCount(of: .segment(name)) == nil } catch {
+    return false
+  }
+}
+
+private func heal(
+  _ name: Digest, in store: any Store, after damage: SegmentDamage, from stores: [any Store],
+  notices: Notices, _ digester: inout Digester
+) {
+  let others = stores.filter { $0 !== store }
+  guard let good = goodSegment(name, among: others, &digester) else {
+    return notices.add("\(damage); run `kluis rebuild-index`")
+  }
+  do throws(StoreError) {
+    try store.put(good.span.bytes, at: .segment(name))
+    notices.add("\(damage); repaired from another store")
+  } catch { notices.add("\(damage); not repaired: \(error)") }
+}
+
 /// The names of all segments, and the stores that hold each.
-private func segmentNames(in tier: Tier) throws(StoreError) -> [(Digest, [any Store])] {
+private func segmentNames(
+  in tier: Tier, notices: Notices
+) throws(StoreError) -> [(Digest, [any Store])] {
   var stores: [Digest: [any Store]] = [:]
-  for store in tier.stores {
-    for object in try store.list(.index) {
-      guard let name = object.path.name(without: ".index").flatMap({ Digest($0) }) else { continue }
-      stores[name, default: []].append(store)
-    }
+  for (store, objects) in try list(.index, of: tier.stores, notices: notices) {
+    for name in objects.compactMap(\.path.segment) { stores[name, default: []].append(store) }
   }
   return stores.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
 }
@@ -123,10 +212,9 @@ func makeSegment(
   _ packs: [IndexedPack], _ digester: inout Digester
 ) -> TierIndex.AdoptedSegment {
   let (bytes, name) = encodeSegment(packs, digester: &digester)
-  let present = Dictionary(packs.map { ($0.id, $0.byteCount) }) { first, _ in first }
   do throws(SegmentDamage) {
     let segment = try Segment(
-      name, SharedBytes(copying: bytes), from: "memory", presentPacks: present)
+      name, SharedBytes(copying: bytes), from: "memory", isPresent: { _, _ in true })
     return TierIndex.AdoptedSegment(segment: segment, bytes: bytes)
   } catch { preconditionFailure("a segment that was just written cannot be read: \(error)") }
 }

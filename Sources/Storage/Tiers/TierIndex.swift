@@ -2,6 +2,7 @@ package import Hashing
 package import Indexes
 internal import Packs
 internal import Stores
+internal import Synchronization
 
 /// Where everything in a tier lies: all segments of its index, and what packs hold that none lists.
 ///
@@ -19,15 +20,16 @@ package struct TierIndex: Sendable {
     package let bytes: [UInt8]
   }
 
+  /// Differs between any two times that the index was read from the stores.
+  let revision: Int
+
   init(published: [Segment] = [], adopted: [AdoptedSegment] = []) {
     self.published = published
     self.adopted = adopted
+    revision = lastRevision.add(1, ordering: .relaxed).newValue
   }
 
   package var segments: [Segment] { published + adopted.map(\.segment) }
-
-  /// Whether a pack that the index names is gone, so that nothing may be taken for granted.
-  package var isIncomplete: Bool { !missingPacks.isEmpty }
 
   /// Packs that the index names and no store holds.
   package var missingPacks: [PackID] { published.flatMap(\.missingPacks) }
@@ -69,6 +71,27 @@ package struct TierIndex: Sendable {
     return nil
   }
 
+  /// Where the record with that ``number(of:)`` lies.
+  package func location(numbered number: Int) -> RecordLocation {
+    let (segment, entry) = place(ofNumber: number)
+    return segment.location(of: entry)
+  }
+
+  /// The name of the record with that ``number(of:)``.
+  package func id(numbered number: Int) -> ContentID {
+    let (segment, entry) = place(ofNumber: number)
+    return segment.id(of: entry)
+  }
+
+  private func place(ofNumber number: Int) -> (segment: Segment, entry: Int) {
+    var rest = number
+    for segment in segments {
+      if rest < segment.entryCount { return (segment, rest) }
+      rest -= segment.entryCount
+    }
+    preconditionFailure("no record has the number \(number)")
+  }
+
   mutating func publish(_ segment: Segment) { published.append(segment) }
 
   mutating func replace(_ old: Set<Digest>, with segment: Segment) {
@@ -78,3 +101,5 @@ package struct TierIndex: Sendable {
 
   mutating func forgetAdopted() { adopted = [] }
 }
+
+private let lastRevision = Atomic(0)

@@ -1,37 +1,8 @@
 package import Bytes
 package import Hashing
 internal import Indexes
-package import Packs
+internal import Packs
 internal import Stores
-
-/// A chunk or map that no copy gives.
-package enum ReadError: Error, Sendable, CustomStringConvertible {
-  /// The index knows nothing of it, or only packs that are gone.
-  case unknown(ContentID, tier: Tier.Name, missingPacks: [PackID])
-  /// Every place where it should be, and what is wrong there.
-  case lost(ContentID, tier: Tier.Name, reasons: [String])
-
-  package var id: ContentID {
-    switch self {
-    case .unknown(let id, _, _), .lost(let id, _, _): id
-    }
-  }
-
-  package var description: String {
-    switch self {
-    case .unknown(let id, let tier, let packs):
-      let gone = packs.isEmpty ? "" : "; gone are the packs \(joined(packs.map(\.description)))"
-      return "\(id) is not in the index of the \(tier.rawValue) tier\(gone)"
-    case .lost(let id, let tier, let reasons):
-      return "no good copy of \(id) in the \(tier.rawValue) tier: \(joined(reasons))"
-    }
-  }
-
-  private func joined(_ parts: [String]) -> String {
-    let shown = parts.prefix(4).joined(separator: "; ")
-    return parts.count > 4 ? "\(shown); and \(parts.count - 4) more" : shown
-  }
-}
 
 /// A chunk that is wanted, and where its bytes go.
 package struct WantedChunk: Sendable {
@@ -45,6 +16,9 @@ package struct WantedChunk: Sendable {
     self.byteCount = byteCount
     self.target = target
   }
+
+  /// Its place in the caller's memory.
+  var range: Range<Int> { target..<target + byteCount }
 }
 
 /// Reads chunks and maps by their names and checks every one; one for each thread.
@@ -53,6 +27,13 @@ package struct TierReader: ~Copyable {
   private var index: TierIndex
   private var opener = RecordOpener()
   private var records: AlignedBuffer
+  private var others: [OtherReader]?
+
+  /// A reader of another tier, in an array.
+  private final class OtherReader {
+    var reader: TierReader
+    init(_ reader: consuming TierReader) { self.reader = reader }
+  }
 
   /// Two records this far apart are read at once, with what lies between them.
   private static let largestGap = 64 << 10
@@ -65,6 +46,12 @@ package struct TierReader: ~Copyable {
 
   /// The bytes of a map.
   package mutating func map(_ id: ContentID) throws -> [UInt8] {
+    do { return try ownMap(id) } catch let error as ReadError {
+      return try fromOtherTiers(after: error) { reader in try reader.map(id) }
+    }
+  }
+
+  private mutating func ownMap(_ id: ContentID) throws -> [UInt8] {
     let location = try locate(id)
     do { return try map(id, at: location) } catch {
       // Reading may have found the index damaged and taken another, which knows the length.
@@ -79,18 +66,51 @@ package struct TierReader: ~Copyable {
     var bytes = [UInt8](repeating: 0, count: byteCount)
     var span = bytes.mutableSpan
     var raw = span.mutableBytes
-    try read(id, into: &raw)
+    try readHere(id, into: &raw)
     return bytes
   }
 
   /// Fills `target`, which has the chunk's length, from the first good copy.
   package mutating func read(_ id: ContentID, into target: inout MutableRawSpan) throws {
+    do { try readHere(id, into: &target) } catch let error as ReadError {
+      try fromOtherTiers(after: error) { reader in try reader.read(id, into: &target) }
+    }
+  }
+
+  private mutating func readHere(_ id: ContentID, into target: inout MutableRawSpan) throws {
     do throws(ReadError) { try readFromCopies(id, into: &target) } catch {
-      guard try open.recheckIndex() || index.published.count != open.index.published.count
-      else { throw error }
+      guard try open.recheckIndex() || index.revision != open.index.revision else { throw error }
       index = open.index
       try readFromCopies(id, into: &target)
     }
+  }
+
+  /// Asks the next tiers for what this one has lost.
+  private mutating func fromOtherTiers<Result>(
+    after error: ReadError, _ body: (inout TierReader) throws -> Result
+  ) throws -> Result {
+    for other in openOthers() {
+      do {
+        let result = try body(&other.reader)
+        for location in index.locations(of: error.id) {
+          for store in open.tier.stores {
+            open.repair.heal(location.pack, in: store, after: "\(error.id) is damaged")
+          }
+        }
+        open.notices.add(
+          "the \(open.tier.name.rawValue) tier has lost something, which the "
+            + "\(other.reader.open.tier.name.rawValue) tier gave: run `kluis scrub --repair`")
+        return result
+      } catch is ReadError { continue }
+    }
+    throw error
+  }
+
+  private mutating func openOthers() -> [OtherReader] {
+    if let others { return others }
+    let opened = open.openOtherTiers().map { OtherReader(TierReader($0)) }
+    others = opened
+    return opened
   }
 
   /// Reads many chunks into `target`; those that lie side by side in a pack in one go.
@@ -99,14 +119,20 @@ package struct TierReader: ~Copyable {
   package mutating func read(_ chunks: [WantedChunk], into target: inout AlignedBuffer) throws {
     var first = 0
     while first < chunks.count {
-      let start = try locate(chunks[first].id)
+      guard let start = locateHere(chunks[first].id) else {
+        var place = target.mutableBytes(chunks[first].range)
+        try read(chunks[first].id, into: &place)
+        first += 1
+        continue
+      }
       var locations = [start]
       var end = Int(start.offset) + start.recordByteCount
-      while first + locations.count < chunks.count {
-        let next = try locate(chunks[first + locations.count].id)
+      while first + locations.count < chunks.count,
+        let next = locateHere(chunks[first + locations.count].id), next.pack == start.pack
+      {
         let nextEnd = Int(next.offset) + next.recordByteCount
-        guard next.pack == start.pack, Int(next.offset) >= end,
-          Int(next.offset) - end <= Self.largestGap, nextEnd - Int(start.offset) <= records.capacity
+        guard Int(next.offset) >= end, Int(next.offset) - end <= Self.largestGap,
+          nextEnd - Int(start.offset) <= records.capacity
         else { break }
         locations.append(next)
         end = nextEnd
@@ -114,25 +140,6 @@ package struct TierReader: ~Copyable {
       try readRun(chunks[first..<first + locations.count], at: locations, into: &target)
       first += locations.count
     }
-  }
-
-  /// Adds a chunk or map to `run` as it is sealed, once its bytes have been checked.
-  ///
-  /// - Parameters:
-  ///   - byteCount: its plain length.
-  ///   - scratch: room for the largest record, expanded only to be checked.
-  package mutating func copySealed(
-    _ id: ContentID, byteCount: Int, to run: inout RecordRun, scratch: inout AlignedBuffer
-  ) throws {
-    var target = scratch.mutableBytes(0..<byteCount)
-    try read(id, into: &target)
-    // What was read last lies at the start of `records`, and its header was checked with it.
-    let header = records.bytes.extracting(0..<RecordHeader.byteCount)
-    guard let entry = RecordHeader.read(header, offset: 0) else {
-      preconditionFailure("a record that was opened has a header")
-    }
-    let payload = RecordHeader.byteCount..<entry.recordByteCount
-    run.append(sealed: records.bytes.extracting(payload), of: entry)
   }
 
   private mutating func readRun(
@@ -143,21 +150,21 @@ package struct TierReader: ~Copyable {
     let end = Int(locations.last!.offset) + locations.last!.recordByteCount
     let isRead = fetch(locations[0].pack, start..<end, from: open.tier.stores[0]) == nil
     for (chunk, location) in zip(chunks, locations) {
-      var place = target.mutableBytes(chunk.target..<chunk.target + chunk.byteCount)
+      var place = target.mutableBytes(chunk.range)
       let offset = Int(location.offset) - start
       let isGood = isRead && opened(chunk.id, location, at: offset, into: &place) == nil
       if !isGood { try read(chunk.id, into: &place) }
     }
   }
 
+  private func locateHere(_ id: ContentID) -> RecordLocation? { index.location(of: id) }
+
   private mutating func locate(_ id: ContentID) throws -> RecordLocation {
-    if let location = index.location(of: id) { return location }
+    if let location = locateHere(id) { return location }
     // This reader or another one may be the first to find the index damaged; both take the new one.
     _ = try open.recheckIndex()
     index = open.index
-    guard let location = index.location(of: id) else {
-      throw unknown(id)
-    }
+    guard let location = locateHere(id) else { throw unknown(id) }
     return location
   }
 
@@ -168,7 +175,7 @@ package struct TierReader: ~Copyable {
   private mutating func readFromCopies(
     _ id: ContentID, into target: inout MutableRawSpan
   ) throws(ReadError) {
-    var reasons: [String] = []
+    var failed: [(pack: PackID, store: any Store, problem: String)] = []
     for location in index.locations(of: id) {
       let start = Int(location.offset)
       for store in open.tier.stores {
@@ -176,14 +183,16 @@ package struct TierReader: ~Copyable {
           fetch(location.pack, start..<start + location.recordByteCount, from: store)
           ?? opened(id, location, at: 0, into: &target)
         guard let problem else {
-          for reason in reasons { open.notices.add(reason) }
+          for copy in failed { open.repair.heal(copy.pack, in: copy.store, after: copy.problem) }
           return
         }
-        reasons.append("pack \(location.pack) in store \(store.name): \(problem)")
+        failed.append((location.pack, store, problem))
       }
     }
-    if reasons.isEmpty { throw unknown(id) }
-    throw .lost(id, tier: open.tier.name, reasons: reasons)
+    if failed.isEmpty { throw unknown(id) }
+    throw .lost(
+      id, tier: open.tier.name,
+      reasons: failed.map { "pack \($0.pack) in store \($0.store.name): \($0.problem)" })
   }
 
   /// Reads a part of a pack to the start of `records`; gives what went wrong.

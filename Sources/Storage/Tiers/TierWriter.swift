@@ -34,7 +34,7 @@ package final class TierWriter: Sendable {
 
   package init(_ open: OpenTier) {
     self.open = open
-    for store in open.tier.stores {
+    for store in open.tier.writable {
       do throws(StoreError) { try store.sweep() } catch { open.notices.add("\(error)") }
     }
     let writers = (0..<2).map { _ in WorkerThread { [self] in writePacks() } }
@@ -60,6 +60,12 @@ package final class TierWriter: Sendable {
     let full = kind == .chunk ? append(run, to: chunkPack) : append(run, to: mapPack)
     run.removeAll()
     for pack in full { try write(pack.seal(&digester)) }
+  }
+
+  /// Takes over a whole pack of another tier as it is. May wait for packs to be written.
+  package func add(_ pack: SealedPack) throws {
+    for entry in pack.entries { _ = claims.claim(entry.id) }
+    try write(pack)
   }
 
   /// Writes what is left, waits until all is durable, and publishes the index.
@@ -197,9 +203,8 @@ package final class TierWriter: Sendable {
   private func store(_ made: TierIndex.AdoptedSegment) throws(StoreError) -> Segment {
     let tier = open.tier
     try tier.put(made.bytes, at: .segment(made.segment.name))
-    let packs = Dictionary(made.segment.packs.map { ($0.id, $0.byteCount) }) { first, _ in first }
     do throws(SegmentDamage) {
-      return try Segment(made.segment.name, in: tier.stores[0], presentPacks: packs)
+      return try Segment(made.segment.name, in: tier.writable[0], isPresent: { _, _ in true })
     } catch {
       throw StoreError(.refused(error.reason), .segment(error.name), in: error.store)
     }

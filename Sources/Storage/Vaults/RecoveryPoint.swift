@@ -90,6 +90,8 @@ package struct RecoveryPoint: Codable, Sendable, Equatable {
 package struct Machine: Codable, Sendable, Equatable {
   package var name: String
   package var disks: [Disk]
+  /// When this was written: where two copies differ, the later one holds.
+  package var updated: Timestamp?
 
   package struct Disk: Codable, Sendable, Equatable {
     package var name: String
@@ -102,8 +104,9 @@ package struct Machine: Codable, Sendable, Equatable {
     }
   }
 
-  package init(name: String, disks: [Disk]) {
+  package init(name: String, disks: [Disk], updated: Timestamp? = nil) {
     self.name = name
     self.disks = disks
+    self.updated = updated
   }
 }

@@ -57,3 +57,13 @@ struct DocumentDamage: Error {
   let reason: String
   init(_ reason: String) { self.reason = reason }
 }
+
+/// What is wrong with the bytes of a point, a machine or a descriptor; nil where they are as they
+/// were written. Takes no key.
+package func documentDamage(in bytes: [UInt8]) -> String? {
+  struct Anything: Decodable {}
+  do throws(DocumentDamage) {
+    _ = try SealedDocument.decode(Anything.self, from: bytes)
+    return nil
+  } catch { return error.reason }
+}

@@ -29,20 +29,16 @@ extension Vault {
   ) throws(StoreError) -> (points: [ListedPoint], damaged: Set<ObjectPath>) {
     var found: [ObjectPath: ListedPoint] = [:]
     var damaged: Set<ObjectPath> = []
-    for tier in tiers {
-      for store in tier.stores {
-        for object in try store.list(.points)
-        where object.path.folder == machine ?? object.path.folder {
-          do {
-            let point = try readPoint(object.path, in: store)
-            var listed = found[object.path] ?? ListedPoint(point: point, tiers: [])
-            if listed.tiers.last != tier.name { listed.tiers.append(tier.name) }
-            found[object.path] = listed
-          } catch {
-            notices.add("\(error)")
-            damaged.insert(object.path)
-          }
+    for tier in tiers where !tier.stores.isEmpty {
+      let holders = try tier.holders(of: .points, notices: notices)
+      for (path, stores) in holders where path.folder == machine ?? path.folder {
+        guard let point = readPoint(path, from: stores, notices: notices) else {
+          damaged.insert(path)
+          continue
         }
+        var listed = found[path] ?? ListedPoint(point: point, tiers: [])
+        listed.tiers.append(tier.name)
+        found[path] = listed
       }
     }
     let points = found.values.sorted {
@@ -51,16 +47,12 @@ extension Vault {
     return (points, damaged.subtracting(found.keys))
   }
 
-  private func readPoint(_ path: ObjectPath, in store: any Store) throws -> RecoveryPoint {
-    let place = "\(path) in store \(store.name)"
-    let bytes = try store.readAll(path, limit: 16 << 20)
-    do throws(DocumentDamage) {
-      let point = try SealedDocument.decode(RecoveryPoint.self, from: bytes)
-      guard point.isSound, path == .point(machine: point.machine, name: point.fileName) else {
-        throw DocumentDamage("it does not belong to the name of its file")
-      }
-      return point
-    } catch { throw VaultError.damaged(place, reason: error.reason) }
+  private func readPoint(
+    _ path: ObjectPath, from stores: [any Store], notices: Notices
+  ) -> RecoveryPoint? {
+    readDocument(RecoveryPoint.self, path, from: stores, notices: notices) { point in
+      point.isSound && path == .point(machine: point.machine, name: point.fileName)
+    }
   }
 
   /// The point that `text` means: a machine's newest (`web01`, `web01@latest`), its newest whose
@@ -97,24 +89,40 @@ extension Vault {
   }
 
   /// A machine that was protected before, as the nearest tier knows it; nil where it is new.
-  package func machine(_ name: String) throws -> Machine? {
-    for tier in tiers {
-      if let machine = try machine(name, in: tier) { return machine }
+  package func machine(_ name: String, notices: Notices) throws -> Machine? {
+    var damage: (any Error)?
+    for tier in tiers where !tier.stores.isEmpty {
+      do {
+        if let machine = try machine(name, in: tier, notices: notices) { return machine }
+      } catch { damage = damage ?? error }
     }
+    if let damage { throw damage }
     return nil
   }
 
   /// - Throws: ``VaultError``, ``StoreError``.
-  package func machine(_ name: String, in tier: Tier) throws -> Machine? {
-    for store in tier.stores {
-      let path = ObjectPath.machine(name)
-      guard try store.byteCount(of: path) != nil else { continue }
-      let bytes = try store.readAll(path, limit: 1 << 20)
-      do throws(DocumentDamage) {
-        return try SealedDocument.decode(Machine.self, from: bytes)
-      } catch { throw VaultError.damaged("\(path) in store \(store.name)", reason: error.reason) }
+  package func machine(_ name: String, in tier: Tier, notices: Notices) throws -> Machine? {
+    let path = ObjectPath.machine(name)
+    let holders = try tier.holders(of: .machines, notices: notices)
+    guard let stores = holders[path] else { return nil }
+    let found = readDocument(Machine.self, path, from: stores, notices: notices) {
+      $0.name == name
     }
-    return nil
+    guard let found else {
+      throw VaultError.damaged(
+        "\(path) in the \(tier.name.rawValue) tier", reason: "name the disks with --disk again")
+    }
+    return found
+  }
+
+  /// Makes a point's machine known in another tier, unless that knows it as it was later.
+  package func copyMachine(
+    of point: RecoveryPoint, from source: Tier, to target: Tier, _ notices: Notices
+  ) throws {
+    guard let machine = try machine(point.machine, in: source, notices: notices) else { return }
+    let known = try self.machine(point.machine, in: target, notices: notices)
+    if let known, (known.updated ?? point.time) > (machine.updated ?? point.time) { return }
+    if known != machine { try save(machine, to: target) }
   }
 
   package func save(_ machine: Machine, to tier: Tier) throws(StoreError) {

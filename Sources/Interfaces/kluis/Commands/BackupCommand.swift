@@ -61,7 +61,7 @@ struct BackupCommand: ParsableCommand {
   }
 
   private func takePoint(_ vault: Vault, _ session: Session) throws -> RecoveryPoint {
-    var backup = Backup(machine: machine, sources: try sources(in: vault))
+    var backup = Backup(machine: machine, sources: try sources(in: vault, session))
     for tag in tags { backup.tags[tag.name] = tag.value }
     return try session.withProgress("backup \(machine)") { progress in
       try backup.run(
@@ -95,13 +95,13 @@ struct BackupCommand: ParsableCommand {
   }
 
   /// The disks that were named, else those of the machine's last backup.
-  private func sources(in vault: Vault) throws -> [Backup.Source] {
+  private func sources(in vault: Vault, _ session: Session) throws -> [Backup.Source] {
     if !disks.isEmpty {
       return try disks.map {
         Backup.Source(name: $0.name, path: try absolutePath(FilePath($0.value)))
       }
     }
-    guard let known = try vault.machine(machine) else {
+    guard let known = try vault.machine(machine, notices: session.notices) else {
       throw ValidationError(
         "machine \(quoted(machine)) is not protected yet: name its disks with --disk NAME=IMAGE")
     }

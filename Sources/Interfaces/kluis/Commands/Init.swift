@@ -2,15 +2,23 @@ import ArgumentParser
 import Chunking
 import Compression
 import SystemPackage
+import Tiers
 import Vaults
 
 struct Init: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Make a vault.",
     discussion: """
+      Redundancy says how many copies of everything there are: single keeps one; lrs three, and a
+      write counts when all have it; zrs three in three zones, of which one may be away; grs three,
+      and more in a secondary region. Without --copy the stores lie under VAULT. Any one of them
+      opens the vault later.
+
       EXAMPLES:
         kluis init /backup/vault --redundancy single
-        kluis init /backup/vault --redundancy single --compression zstd:3 --chunk-size 128K
+        kluis init /backup/vault --copy /disk1/vault --copy /disk2/vault --copy /disk3/vault
+        kluis init /backup/vault --redundancy grs --secondary /mnt/elsewhere/vault
+        kluis init /backup/vault --snapshots /fast/snapshots --compression zstd:3
       """)
 
   @ParentCommand var kluis: Kluis
@@ -23,6 +31,20 @@ struct Init: ParsableCommand {
   var redundancy: Redundancy = .lrs
 
   @Option(
+    name: .customLong("copy"),
+    help: ArgumentHelp(
+      "A store of the vault tier, best on a disk of its own; three times.", valueName: "dir"),
+    completion: .directory)
+  var copies: [String] = []
+
+  @Option(
+    name: .customLong("secondary"),
+    help: ArgumentHelp(
+      "A store of the secondary region, for grs; one to three times.", valueName: "dir"),
+    completion: .directory)
+  var secondaries: [String] = []
+
+  @Option(
     help: ArgumentHelp("A store for the snapshot tier, or none.", valueName: "dir|none"),
     completion: .directory)
   var snapshots = "none"
@@ -33,52 +55,46 @@ struct Init: ParsableCommand {
   @Option(help: "zstd:1 to zstd:19, zlib:1 to zlib:9, or none.")
   var compression = CompressionSetting.standard
 
-  @Option(
-    name: .customLong("copy"),
-    help: ArgumentHelp("A copy's directory; not built yet.", visibility: .hidden))
-  var copies: [String] = []
-
-  @Option(
-    name: .customLong("secondary"),
-    help: ArgumentHelp("A secondary store's directory; not built yet.", visibility: .hidden))
-  var secondaries: [String] = []
-
   @Flag(help: ArgumentHelp("Encrypt the vault; not built yet.", visibility: .hidden))
   var encrypt = false
 
   func run() throws {
     try Session.run([kluis.shared, shared], harmless: "A vault is made whole or refused.") {
       session in
-      guard let sizes = ChunkSizes(average: Int(clamping: chunkSize.byteCount)) else {
-        throw ValidationError("--chunk-size is a power of two from 16K to 1M")
+      if encrypt {
+        throw VaultError.unsupported("--encrypt is not built yet: make the vault without it")
       }
-      try refuseWhatIsNotBuilt()
-      var plan = Vault.Plan(path: FilePath(vault))
-      plan.snapshots = snapshots == "none" ? nil : FilePath(snapshots)
-      plan.redundancy = redundancy
-      plan.sizes = sizes
-      plan.compression = compression
-      let made = try Vault.create(plan, now: .now)
+      let made = try Vault.create(try plan(), now: .now)
       if session.options.json { return try printJSON(made.descriptor) }
-      session.say("made vault \(made.descriptor.id) at \(vault)")
-      session.say(
-        "next: kluis --vault \(vault) backup NAME --disk root=IMAGE")
+      session.say("made vault \(made.descriptor.id) at \(vault), redundancy \(redundancy.rawValue)")
+      for (store, place) in zip(made.descriptor.stores, made.places) {
+        session.say("  \(store.tier.rawValue) store \(place)")
+      }
+      try warnOfSharedDisks(made)
+      session.say("next: kluis --vault \(vault) backup NAME --disk root=IMAGE")
     }
   }
-}
 
-extension Init {
-  private func refuseWhatIsNotBuilt() throws {
-    guard redundancy == .single else {
-      throw VaultError.unsupported(
-        "redundancy \(redundancy.rawValue) is not built yet: make the vault with "
-          + "--redundancy single")
+  private func plan() throws -> Vault.Plan {
+    guard let sizes = ChunkSizes(average: Int(clamping: chunkSize.byteCount)) else {
+      throw ValidationError("--chunk-size is a power of two from 16K to 1M")
     }
-    let asked = [
-      ("--copy", !copies.isEmpty), ("--secondary", !secondaries.isEmpty), ("--encrypt", encrypt),
-    ]
-    for (option, isAsked) in asked where isAsked {
-      throw VaultError.unsupported("\(option) is not built yet: make the vault without it")
+    var plan = Vault.Plan(path: FilePath(vault))
+    plan.snapshots = snapshots == "none" ? nil : FilePath(snapshots)
+    plan.redundancy = redundancy
+    plan.copies = copies.map { FilePath($0) }
+    plan.secondaries = secondaries.map { FilePath($0) }
+    plan.sizes = sizes
+    plan.compression = compression
+    return plan
+  }
+
+  /// Copies on one file system are lost together when it is.
+  private func warnOfSharedDisks(_ vault: Vault) throws {
+    for shared in try vault.storesOnOneFileSystem() {
+      printError(
+        "warning: \(shared.map(\.string).joined(separator: ", ")) share a file system: "
+          + "they guard against damage, not against its loss")
     }
   }
 }
@@ -88,22 +104,4 @@ extension Redundancy: ExpressibleByArgument {}
 extension CompressionSetting: ExpressibleByArgument {
   public init?(argument: String) { self.init(argument) }
   public var defaultValueDescription: String { description }
-}
-
-/// A size on the command line: `65536`, `64K`, `10G` (powers of 1,024).
-struct Size: ExpressibleByArgument {
-  let byteCount: UInt64
-
-  init(byteCount: UInt64) { self.byteCount = byteCount }
-
-  init?(argument: String) {
-    let units: [Character: UInt64] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40]
-    let unit = argument.last.flatMap { units[Character($0.uppercased())] }
-    guard let number = UInt64(unit == nil ? argument[...] : argument.dropLast()) else { return nil }
-    let (product, isTooLarge) = number.multipliedReportingOverflow(by: unit ?? 1)
-    if isTooLarge { return nil }
-    byteCount = product
-  }
-
-  var defaultValueDescription: String { "\(byteCount >> 10)K" }
 }

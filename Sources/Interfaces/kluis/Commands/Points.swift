@@ -17,10 +17,14 @@ struct Points: ParsableCommand {
   @Argument(help: "Only this machine's.")
   var machine: String?
 
+  @Option(help: "Look into this tier alone: snapshot, vault, secondary or auto for all.")
+  var tier: TierChoice = .auto
+
   func run() throws {
     try Session.run([kluis.shared, shared], harmless: "Nothing was changed.") { session in
       let vault = try session.openVault()
-      let listed = try vault.points(of: machine, notices: session.notices)
+      try tier.check(in: vault)
+      let listed = tier.chosen(try vault.points(of: machine, notices: session.notices))
       if session.options.json { return try printJSON(listed.map(PointReport.init)) }
       if listed.isEmpty {
         return print(machine.map { "no recovery points of \(quoted($0))" } ?? "no recovery points")

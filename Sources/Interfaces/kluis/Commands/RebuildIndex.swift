@@ -21,7 +21,7 @@ struct RebuildIndex: ParsableCommand {
       session in
       let vault = try session.openVault()
       var reports: [RebuildReport] = []
-      for tier in vault.tiers {
+      for tier in vault.tiers where !tier.stores.isEmpty {
         var rebuild = IndexRebuild(tier, notices: session.notices)
         try session.withProgress("rebuild index") { progress in
           try rebuild.run(progress: progress, cancellation: session.cancellation)

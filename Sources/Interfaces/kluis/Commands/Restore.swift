@@ -62,9 +62,10 @@ struct RestoreDisk: ParsableCommand {
       harmless: "The vault is as it was, and no half-restored image was left behind."
     ) { session in
       let vault = try session.openVault()
+      try tier.check(in: vault)
       let listed = try vault.point(point, in: tier.name, notices: session.notices)
       let disk = try listed.point.disk(named: disk)
-      let open = try OpenTier(try tier.tier(of: listed, in: vault), notices: session.notices)
+      let open = try tier.open(listed, in: vault, notices: session.notices)
       var restore = DiskRestore(disk: disk, target: FilePath(to))
       restore.replacing = force
       restore.durably = sync

@@ -17,10 +17,14 @@ struct Show: ParsableCommand {
   @Argument(help: "The recovery point.")
   var point: String
 
+  @Option(help: "Look into this tier alone: snapshot, vault, secondary or auto for all.")
+  var tier: TierChoice = .auto
+
   func run() throws {
     try Session.run([kluis.shared, shared], harmless: "Nothing was changed.") { session in
       let vault = try session.openVault()
-      let listed = try vault.point(point, notices: session.notices)
+      try tier.check(in: vault)
+      let listed = try vault.point(point, in: tier.name, notices: session.notices)
       if session.options.json { return try printJSON(PointReport(listed)) }
       print("point        \(listed.point.id)")
       print("machine      \(listed.point.machine)")

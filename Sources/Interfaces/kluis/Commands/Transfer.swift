@@ -61,7 +61,8 @@ struct PhaseTwo {
     if missing.isEmpty { return PointCopy.Report() }
     let copy = PointCopy(
       vault: vault, from: try OpenTier(snapshot, notices: session.notices),
-      to: try OpenTier(target, notices: session.notices))
+      to: try vault.openForWriting(
+        target, notices: session.notices, cancellation: session.cancellation))
     return try session.withProgress("transfer") { progress in
       try copy.run(
         missing.map(\.point), progress: progress, cancellation: session.cancellation)

@@ -44,10 +44,10 @@ struct Verify: ParsableCommand {
   private func pointsByTier(
     _ vault: Vault, _ notices: Notices
   ) throws -> [(Tier, [RecoveryPoint])] {
+    try tier.check(in: vault)
     let listed =
       try point.map { [try vault.point($0, in: tier.name, notices: notices)] }
       ?? vault.points(notices: notices)
-    if let name = tier.name, vault.tier(name) == nil { throw VaultError.tierMissing(name.rawValue) }
     return vault.tiers.compactMap { tier in
       let points = listed.filter { entry in
         (self.tier.name ?? entry.tiers[0]) == tier.name && entry.tiers.contains(tier.name)

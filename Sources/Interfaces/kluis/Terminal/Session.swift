@@ -1,6 +1,5 @@
 import ArgumentParser
 import FoundationEssentials
-import Stores
 import SystemPackage
 import Tiers
 import Vaults
@@ -59,13 +58,7 @@ struct Session {
     guard let path = options.vault ?? ProcessInfo.processInfo.environment["KLUIS_VAULT"],
       !path.isEmpty
     else { throw ValidationError("no vault named: give --vault PATH, or set KLUIS_VAULT") }
-    let vault = try Vault.open(FilePath(path))
-    for tier in vault.tiers {
-      for store in tier.stores where try store.byteCount(of: .descriptor) == nil {
-        notices.add("the store \(store.name) of the \(tier.name.rawValue) tier is missing")
-      }
-    }
-    return vault
+    return try Vault.open(FilePath(path), notices: notices)
   }
 
   /// Prints unless that was not wanted.
@@ -86,11 +79,26 @@ struct Session {
 enum TierChoice: String, ExpressibleByArgument, CaseIterable {
   case snapshot, vault, secondary, auto
 
-  /// The tier to read a point from: the one that was named, else the nearest that holds it.
-  func tier(of listed: ListedPoint, in vault: Vault) throws -> Tier {
-    let name = Tier.Name(rawValue: rawValue) ?? listed.tiers[0]
-    guard let tier = vault.tier(name) else { throw VaultError.tierMissing(name.rawValue) }
-    return tier
+  /// Opens the tier to read a point from: the one that was named; else the nearest that holds it,
+  /// with those behind it for what that one has lost.
+  func open(
+    _ listed: ListedPoint, in vault: Vault, notices: Notices
+  ) throws -> OpenTier {
+    if let name { return try OpenTier(try vault.require(name), notices: notices) }
+    let holding = try listed.tiers.map { try vault.require($0) }
+    return try OpenTier(
+      holding[0], notices: notices, otherTiers: Array(holding.dropFirst()))
+  }
+
+  /// Refuses a tier that the vault does not have, or of which no store can be used.
+  func check(in vault: Vault) throws {
+    if let name { try vault.require(name).requireReadable() }
+  }
+
+  /// The points that are in the tier; all of them for `auto`.
+  func chosen(_ points: [ListedPoint]) -> [ListedPoint] {
+    guard let name else { return points }
+    return points.filter { $0.tiers.contains(name) }
   }
 
   var name: Tier.Name? { Tier.Name(rawValue: rawValue) }

@@ -1,0 +1,68 @@
+internal import Bytes
+internal import Compression
+internal import Hashing
+internal import Packs
+internal import Tiers
+
+/// Sends packs, whole or in part, as they are sealed; one for each thread.
+struct PackSender: ~Copyable {
+  private let source: OpenTier
+  private let needed: NeededRecords
+  private let writer: TierWriter
+  private let pool: BufferPool
+  private var sink: RecordSink
+  private var digester = Digester()
+
+  init(
+    from source: OpenTier, needed: NeededRecords, writer: TierWriter,
+    compression: CompressionSetting, pool: BufferPool
+  ) {
+    self.source = source
+    self.needed = needed
+    self.writer = writer
+    self.pool = pool
+    sink = RecordSink(writer: writer, compression: compression)
+  }
+
+  /// Sends what is needed of a pack, which is checked whole by its name, without any key.
+  mutating func send(_ wanted: NeededPack) throws {
+    let pack: SealedPack
+    do throws(PackError) {
+      pack = try source.wholePack(wanted.id, pool: pool, digester: &digester)
+    } catch {
+      source.notices.add("\(error)")
+      return try sendSingly(wanted)
+    }
+    if Self.isWorthSendingWhole(pack, neededByteCount: wanted.neededByteCount) {
+      return try writer.add(pack)
+    }
+    for entry in pack.entries where needed.isNeeded(entry.id) {
+      let start = Int(entry.offset) + RecordHeader.byteCount
+      let range = start..<start + Int(entry.storedByteCount)
+      try pack.withBytes { bytes in
+        try sink.add(sealed: bytes.extracting(range), of: entry)
+      }
+    }
+  }
+
+  /// A pack of which nearly all is lacking is sent as it is: nothing has to be put together anew,
+  /// and both tiers have the same pack, so that either can heal the other.
+  private static func isWorthSendingWhole(_ pack: SealedPack, neededByteCount: Int) -> Bool {
+    let records = pack.entries.reduce(0) { $0 + $1.recordByteCount }
+    return neededByteCount * 8 >= records * 7
+  }
+
+  /// Sends what is good of a damaged pack, each record read and checked by itself.
+  private mutating func sendSingly(_ wanted: NeededPack) throws {
+    var reader = TierReader(source)
+    var plain = AlignedBuffer(capacity: RecordHeader.maximumPlainByteCount)
+    for record in needed.records(in: wanted.id) {
+      var target = plain.mutableBytes(0..<record.byteCount)
+      try reader.read(record.id, into: &target)
+      try sink.add(target.bytes, id: record.id, kind: record.kind)
+    }
+  }
+
+  /// Hands over what is left. To be called after the last pack.
+  mutating func finish() throws { try sink.finish() }
+}

@@ -1,0 +1,64 @@
+package import Tiers
+package import Vaults
+package import Workers
+
+/// Keeps the secondary tier up to date with the vault tier.
+package struct Replication {
+  package let vault: Vault
+  package let notices: Notices
+
+  package init(vault: Vault, notices: Notices) {
+    self.vault = vault
+    self.notices = notices
+  }
+
+  /// How far the secondary tier is.
+  package struct Status: Sendable {
+    /// Every point of the vault tier up to then is in the secondary tier; nil where none ever was.
+    package var lastSync: Timestamp?
+    package var replicatedCount: Int
+    /// Points that the vault tier has and the secondary tier has not.
+    package var behind: [RecoveryPoint]
+    package var isPrimaryReachable: Bool
+  }
+
+  /// Copies what the secondary tier lacks and notes that it is in sync.
+  ///
+  /// - Throws: ``VaultError/tierMissing(_:)``, ``TierError``, ``ReadError``, ``StoreError``,
+  ///   ``Cancelled``.
+  package func run(progress: Progress, cancellation: Cancellation) throws -> PointCopy.Report {
+    let primary = try vault.require(.vault)
+    let secondary = try vault.require(.secondary)
+    let source = try OpenTier(
+      primary, notices: notices, otherTiers: vault.tier(.snapshot).map { [$0] } ?? [])
+    let target = try vault.openForWriting(
+      secondary, notices: notices, cancellation: cancellation)
+    // What is committed after this moment is for the next time.
+    let started = Timestamp.now
+    let missing = try points { $0.contains(.vault) && !$0.contains(.secondary) }
+    let report = try PointCopy(vault: vault, from: source, to: target)
+      .run(missing, progress: progress, cancellation: cancellation)
+    let held = try points { $0.contains(.secondary) }
+    // Points taken within one second are given later ones.
+    let time = max(started, held.last?.time ?? started)
+    try vault.saveLastSync(LastSync(time: time, points: held.count))
+    return report
+  }
+
+  package func status() throws -> Status {
+    try vault.require(.secondary).requireReadable()
+    let behind = try points { $0.contains(.vault) && !$0.contains(.secondary) }
+    var lastSync = vault.lastSync(notices: notices)?.time
+    // A backup may have been under way when the last replication looked.
+    if let earliest = behind.first?.time, let sync = lastSync, earliest <= sync {
+      lastSync = Timestamp(secondsSince1970: earliest.secondsSince1970 - 1)
+    }
+    return Status(
+      lastSync: lastSync, replicatedCount: try points { $0.contains(.secondary) }.count,
+      behind: behind, isPrimaryReachable: vault.tier(.vault)?.stores.isEmpty == false)
+  }
+
+  private func points(where isWanted: ([Tier.Name]) -> Bool) throws -> [RecoveryPoint] {
+    try vault.points(notices: notices).filter { isWanted($0.tiers) }.map(\.point)
+  }
+}

@@ -1,0 +1,107 @@
+import ArgumentParser
+import Maintenance
+import Vaults
+
+struct ScrubCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "scrub",
+    abstract: "Read every byte of every copy; heal what is wrong.",
+    discussion: """
+      Needs no key. With --repair, what is missing or damaged is written anew from any copy in any
+      tier. May be stopped; the next scrub goes on where it was. If no copy is good, the recovery
+      points that are lost are named.
+
+      EXAMPLES:
+        kluis scrub
+        kluis scrub --repair
+        kluis scrub --limit-rate 50M
+      """)
+
+  @ParentCommand var kluis: Kluis
+  @OptionGroup var shared: SharedOptions
+
+  @Flag(help: "Write anew what is missing or damaged.")
+  var repair = false
+
+  @Flag(help: "Begin from the start, not where an earlier scrub was stopped.")
+  var restart = false
+
+  @Option(help: ArgumentHelp("Read no more than this each second.", valueName: "size"))
+  var limitRate: Size?
+
+  func validate() throws {
+    if limitRate?.byteCount == 0 { throw ValidationError("--limit-rate is more than nothing") }
+  }
+
+  func run() throws {
+    try Session.run(
+      [kluis.shared, shared],
+      harmless: "Nothing was harmed: the next `kluis scrub` goes on where this one was."
+    ) { session in
+      let vault = try session.openVault()
+      var scrub = Scrub(vault, notices: session.notices)
+      scrub.repairs = repair
+      scrub.restarts = restart
+      scrub.bytesPerSecond = limitRate?.byteCount
+      let start = ContinuousClock.now
+      let report = try session.withProgress("scrub") { progress in
+        try scrub.run(progress: progress, cancellation: session.cancellation)
+      }
+      let seconds = start.duration(to: .now) / .seconds(1)
+      if session.options.json { try printJSON(report) } else { explain(report, seconds, session) }
+      try conclude(report)
+    }
+  }
+
+  private func conclude(_ report: Scrub.Report) throws {
+    let isLost = report.openProblems.contains { $0.isRepairable == false }
+    if isLost || !report.lostPoints.isEmpty { throw ExitCode(Status.failed) }
+    if report.stores.contains(where: { !$0.problems.isEmpty }) { throw ExitCode(Status.degraded) }
+  }
+
+  private func explain(_ report: Scrub.Report, _ seconds: Double, _ session: Session) {
+    var table = Table([
+      "tier", "store", ">objects", ">size", ">missing", ">damaged", ">repaired", ">foreign",
+    ])
+    for store in report.stores {
+      table.add([
+        store.tier, store.store, "\(store.objects)", Text.size(store.bytes),
+        "\(store.count(.missing))", "\(store.count(.damaged))", "\(store.repairedCount)",
+        "\(store.foreign.count)",
+      ])
+    }
+    session.say(table.text)
+    for store in report.stores { explain(store, session) }
+    for lost in report.lostPoints {
+      let disk = lost.disk.isEmpty ? "" : " disk \(lost.disk), byte \(lost.offset)"
+      printError("lost: \(lost.point)\(disk): \(lost.reason)")
+    }
+    session.say(
+      "\(Text.size(report.readBytes)) read in \(Text.duration(seconds)): \(verdict(report))")
+  }
+
+  private func explain(_ store: Scrub.StoreReport, _ session: Session) {
+    for problem in store.problems.prefix(Self.shownProblems) {
+      let outcome =
+        problem.repairedFrom.map { "repaired from \($0)" }
+        ?? (problem.isRepairable == false ? "LOST" : "can be repaired: use --repair")
+      printError(
+        "\(problem.kind.rawValue): \(store.store)/\(problem.object): \(problem.reason); \(outcome)")
+    }
+    let rest = store.problems.count - Self.shownProblems
+    if rest > 0 { printError("… and \(rest) more in \(store.store) (see --json)") }
+    for path in store.foreign.prefix(Self.shownProblems) {
+      printError("foreign: \(store.store)/\(path) was not written by Kluis, and is left alone")
+    }
+  }
+
+  private static let shownProblems = 20
+
+  private func verdict(_ report: Scrub.Report) -> String {
+    let problems = report.stores.reduce(0) { $0 + $1.problems.count }
+    let repaired = report.stores.reduce(0) { $0 + $1.repairedCount }
+    if problems == 0 { return "all good" }
+    if repaired == problems { return "\(problems) objects repaired" }
+    return "\(problems - repaired) of \(problems) objects with problems are NOT repaired"
+  }
+}

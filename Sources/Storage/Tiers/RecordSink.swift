@@ -1,0 +1,80 @@
+internal import Bytes
+package import Compression
+package import Hashing
+package import Packs
+
+/// Names chunks and maps and hands those that are new to the writer; one for each thread.
+package struct RecordSink: ~Copyable {
+  private let writer: TierWriter
+  private var index: TierIndex
+  private var digester = Digester()
+  private var compressor: Compressor
+  private var chunkRun = RecordRun()
+  private var mapRun = RecordRun()
+
+  package init(writer: TierWriter, compression: CompressionSetting) {
+    self.writer = writer
+    index = writer.open.index
+    compressor = Compressor(compression)
+  }
+
+  /// Looks at the index as it is now, with what was published meanwhile.
+  package mutating func refreshIndex() { index = writer.open.index }
+
+  /// The name of `plain`, which is stored under it if it is new.
+  ///
+  /// - Returns: bytes that storing it takes; nil where it is stored already.
+  package mutating func add(
+    _ plain: RawSpan, kind: RecordKind
+  ) throws -> (id: ContentID, storedByteCount: Int?) {
+    let id = ContentID(digester.digest(plain))
+    return (id, try add(plain, id: id, kind: kind))
+  }
+
+  /// Stores what is named already; gives the bytes that this takes, nil where it is stored.
+  @discardableResult
+  package mutating func add(
+    _ plain: RawSpan, id: ContentID, kind: RecordKind
+  ) throws -> Int? {
+    guard writer.claim(id, index: index) else { return nil }
+    switch kind {
+    case .chunk:
+      try makeRoom(in: &chunkRun, for: plain.byteCount, kind, writer, &digester)
+      return chunkRun.append(plain, id: id, kind: kind, with: &compressor)
+    case .map:
+      try makeRoom(in: &mapRun, for: plain.byteCount, kind, writer, &digester)
+      return mapRun.append(plain, id: id, kind: kind, with: &compressor)
+    }
+  }
+
+  /// Stores a record of another tier as it is sealed there, if it is new.
+  package mutating func add(sealed payload: RawSpan, of entry: PackEntry) throws {
+    guard writer.claim(entry.id, index: index) else { return }
+    switch entry.kind {
+    case .chunk:
+      try makeRoom(in: &chunkRun, for: payload.byteCount, .chunk, writer, &digester)
+      chunkRun.append(sealed: payload, of: entry)
+    case .map:
+      try makeRoom(in: &mapRun, for: payload.byteCount, .map, writer, &digester)
+      mapRun.append(sealed: payload, of: entry)
+    }
+  }
+
+  /// Hands over what is left. To be called after the last chunk and map.
+  package mutating func finish() throws {
+    try writer.add(&chunkRun, kind: .chunk, digester: &digester)
+    try writer.add(&mapRun, kind: .map, digester: &digester)
+  }
+}
+
+/// Hands `run` over when it is large enough, or has no room for a payload of `byteCount`.
+private func makeRoom(
+  in run: inout RecordRun, for byteCount: Int, _ kind: RecordKind, _ writer: TierWriter,
+  _ digester: inout Digester
+) throws {
+  guard run.byteCount >= runByteCount || !run.hasRoom(for: byteCount) else { return }
+  try writer.add(&run, kind: kind, digester: &digester)
+}
+
+/// Records are handed over in runs of about this size.
+private let runByteCount = 1 << 20

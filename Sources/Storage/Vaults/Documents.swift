@@ -1,0 +1,116 @@
+package import Stores
+package import Tiers
+
+extension Tier {
+  /// Which stores have each object of a folder, in the order in which reads ask them.
+  func holders(
+    of folder: ObjectFolder, notices: Notices
+  ) throws(StoreError) -> [ObjectPath: [any Store]] {
+    var holders: [ObjectPath: [any Store]] = [:]
+    for (store, objects) in try list(folder, of: stores, notices: notices) {
+      for object in objects { holders[object.path, default: []].append(store) }
+    }
+    return holders
+  }
+}
+
+/// A document as the first of `stores` that has it undamaged gives it; the damaged ones before it
+/// are healed from that.
+///
+/// - Parameter isSound: whether it is what its name says.
+func readDocument<Value: Decodable>(
+  _ type: Value.Type, _ path: ObjectPath, from stores: [any Store], notices: Notices,
+  isSound: (Value) -> Bool
+) -> Value? {
+  var failed: [(store: any Store, problem: String)] = []
+  for store in stores {
+    do {
+      let bytes = try store.readAll(path, limit: documentByteLimit)
+      let value = try SealedDocument.decode(type, from: bytes)
+      guard isSound(value) else {
+        throw DocumentDamage("it does not belong to the name of its file")
+      }
+      for (damaged, problem) in failed {
+        heal(path, in: damaged, with: bytes, after: problem, notices: notices)
+      }
+      return value
+    } catch let error as DocumentDamage {
+      failed.append((store, "\(path) in store \(store.name) is damaged: \(error.reason)"))
+    } catch { failed.append((store, "\(error)")) }
+  }
+  for (_, problem) in failed { notices.add(problem) }
+  return nil
+}
+
+private func heal(
+  _ path: ObjectPath, in store: any Store, with bytes: [UInt8], after problem: String,
+  notices: Notices
+) {
+  do throws(StoreError) {
+    try store.put(bytes.span.bytes, at: path)
+    notices.add("\(problem); repaired from another store")
+  } catch { notices.add("\(problem); not repaired: \(error)") }
+}
+
+/// A document as the first of `stores` that has it undamaged gives it, and that store's name. Takes
+/// no key.
+package func goodDocument(
+  _ path: ObjectPath, among stores: [any Store]
+) -> (bytes: [UInt8], donor: String)? {
+  for store in stores {
+    // One that cannot be read has nothing to offer.
+    guard let bytes = try? store.readAll(path, limit: documentByteLimit) else { continue }
+    if documentDamage(in: bytes) == nil { return (bytes, store.name) }
+  }
+  return nil
+}
+
+/// No document is larger.
+let documentByteLimit = 16 << 20
+
+extension Vault {
+  /// Gives each store that is written to the points and machines that it misses.
+  ///
+  /// Only after packs and index: a point says that all it names is there.
+  package func levelDocuments(of tier: Tier, notices: Notices) throws(StoreError) {
+    guard tier.copyCount > 1 else { return }
+    for folder in [ObjectFolder.points, .machines] {
+      var sizes: [ObjectPath: [UInt64]] = [:]
+      var holders: [ObjectPath: [any Store]] = [:]
+      for (store, objects) in try list(folder, of: tier.stores, notices: notices) {
+        for object in objects {
+          sizes[object.path, default: []].append(object.byteCount)
+          holders[object.path, default: []].append(store)
+        }
+      }
+      for (path, stores) in holders.sorted(by: { $0.key < $1.key }) {
+        // A point never changes, so equal sizes will do; a machine may have changed in place.
+        let isLevel = sizes[path]?.count == tier.stores.count && Set(sizes[path] ?? []).count == 1
+        if isLevel, folder == .points { continue }
+        let copies = goodCopies(of: path, in: stores)
+        let newest = copies.max { ($0.updated ?? 0) < ($1.updated ?? 0) }
+        guard let newest else { continue }
+        for store in tier.writable
+        where !copies.contains(where: { $0.store === store && $0.bytes == newest.bytes }) {
+          try store.put(newest.bytes.span.bytes, at: path)
+          notices.add("store \(store.name) lacked \(path), and was caught up")
+        }
+      }
+    }
+  }
+
+  private func goodCopies(
+    of path: ObjectPath, in stores: [any Store]
+  ) -> [(store: any Store, bytes: [UInt8], updated: Int64?)] {
+    stores.compactMap { store in
+      // A copy that cannot be read is one that has to be written anew.
+      guard let bytes = try? store.readAll(path, limit: documentByteLimit),
+        let age = try? SealedDocument.decode(Age.self, from: bytes)
+      else { return nil }
+      return (store, bytes, age.updated?.secondsSince1970)
+    }
+  }
+}
+
+/// When a document that may change was written last.
+private struct Age: Decodable { var updated: Timestamp? }

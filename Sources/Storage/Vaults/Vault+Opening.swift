@@ -1,0 +1,149 @@
+internal import Files
+internal import Stores
+package import SystemPackage
+package import Tiers
+
+extension Vault {
+  /// Opens a vault through any of its stores, or through the directory that holds them.
+  ///
+  /// Stores that cannot be used are noted, and are left to each tier as absent.
+  ///
+  /// - Throws: ``VaultError``, ``StoreError``.
+  package static func open(_ path: FilePath, notices: Notices = Notices()) throws -> Vault {
+    let (directory, found) = try findDescriptor(path, notices: notices)
+    var descriptor = found
+    var places = StorePlaces(descriptor: descriptor, directory: directory).find()
+    var stores = OpenedStores(descriptor, at: places, notices: notices)
+    // A store that was away may tell of others as they were before.
+    if let newest = stores.newestDescriptor, newest.revision > descriptor.revision {
+      descriptor = newest
+      descriptor.tier = found.tier
+      places = StorePlaces(descriptor: descriptor, directory: directory).find()
+      stores = OpenedStores(descriptor, at: places, notices: notices)
+    }
+    guard !descriptor.stores.isEmpty else {
+      throw VaultError.damaged(
+        directory.appending("vault.json").string, reason: "it names no store")
+    }
+    stores.bringUpToDate(descriptor, notices: notices)
+    return try Vault(
+      path: directory, descriptor: descriptor, tiers: stores.tiers(of: descriptor, notices),
+      places: places)
+  }
+
+  /// The descriptor in a directory, else in those that lie in it.
+  private static func findDescriptor(
+    _ path: FilePath, notices: Notices
+  ) throws -> (FilePath, VaultDescriptor) {
+    let directory = try absolutePath(path)
+    var damage: (any Error)?
+    do {
+      if let found = try DirectoryStore(directory).readDescriptor(notices: notices) {
+        return (directory, found)
+      }
+    } catch let error as VaultError {
+      if case .newer = error { throw error }
+      damage = error
+    }
+    if let found = try findDescriptor(among: children(of: directory), notices: notices) {
+      return found
+    }
+    // A store whose descriptor is lost may lie beside others of its vault.
+    if let damage {
+      let beside = try findDescriptor(
+        among: children(of: parent(of: directory)), notices: notices, naming: directory)
+      if let beside {
+        notices.add("\(damage)")
+        return beside
+      }
+      throw damage
+    }
+    throw VaultError.notAVault(path.string)
+  }
+
+  private static func children(of directory: FilePath) throws -> [FilePath] {
+    (try directoryEntries(directory) ?? []).map { directory.appending($0) }
+  }
+
+  private static func findDescriptor(
+    among directories: [FilePath], notices: Notices, naming wanted: FilePath? = nil
+  ) throws -> (FilePath, VaultDescriptor)? {
+    var found: [(FilePath, VaultDescriptor)] = []
+    for directory in directories {
+      do {
+        guard let descriptor = try DirectoryStore(directory).readDescriptor(notices: notices)
+        else { continue }
+        if let wanted, !descriptor.stores.contains(where: { $0.path == wanted.string }) { continue }
+        found.append((directory, descriptor))
+      } catch { notices.add("\(error)") }
+    }
+    guard Set(found.map(\.1.id)).count < 2 else {
+      throw VaultError.unsupported(
+        "several vaults lie here: name one of " + found.map(\.0.string).joined(separator: ", "))
+    }
+    return found.max { $0.1.revision < $1.1.revision }
+  }
+}
+
+/// The stores of a descriptor, each looked at once.
+private struct OpenedStores {
+  private var stores: [Opened] = []
+
+  private struct Opened {
+    let tier: Tier.Name
+    let store: any Store
+    var descriptor: VaultDescriptor?
+    /// Why it cannot be used; nil where it can.
+    var absence: String?
+  }
+
+  init(_ descriptor: VaultDescriptor, at places: [FilePath], notices: Notices) {
+    for (entry, place) in zip(descriptor.stores, places) {
+      var opened = Opened(tier: entry.tier, store: DirectoryStore(place))
+      do {
+        let found = try opened.store.readDescriptor(notices: notices)
+        opened.descriptor = found
+        if found == nil { opened.absence = "it holds no vault.json: is its disk mounted?" }
+        if let found, found.id != descriptor.id { opened.absence = "it belongs to another vault" }
+      } catch VaultError.damaged(let name, let reason) {
+        // What it holds is as good as before; only the descriptor has to be written anew.
+        notices.add("\(name) is damaged: \(reason)")
+      } catch { opened.absence = "\(error)" }
+      stores.append(opened)
+    }
+  }
+
+  var newestDescriptor: VaultDescriptor? {
+    stores.filter { $0.absence == nil }.compactMap(\.descriptor)
+      .max { $0.revision < $1.revision }
+  }
+
+  /// Gives every store that can be used the descriptor that holds now.
+  func bringUpToDate(_ descriptor: VaultDescriptor, notices: Notices) {
+    for opened in stores where opened.absence == nil {
+      if let own = opened.descriptor, own.revision == descriptor.revision { continue }
+      var renewed = descriptor
+      renewed.tier = opened.tier
+      do throws(StoreError) {
+        try opened.store.putDescriptor(renewed)
+        notices.add("store \(opened.store.name) has a new vault.json now, from another store")
+      } catch { notices.add("vault.json in store \(opened.store.name) is not repaired: \(error)") }
+    }
+  }
+
+  func tiers(of descriptor: VaultDescriptor, _ notices: Notices) -> [Tier] {
+    Tier.Name.allCases.compactMap { name in
+      let own = stores.filter { $0.tier == name }
+      guard !own.isEmpty else { return nil }
+      let absent = own.filter { $0.absence != nil }
+        .map { AbsentStore(name: $0.store.name, reason: $0.absence!) }
+      for store in absent {
+        notices.add(
+          "store \(store.name) of the \(name.rawValue) tier cannot be used: \(store.reason)")
+      }
+      return Tier(
+        name, stores: own.filter { $0.absence == nil }.map(\.store), absent: absent,
+        rule: descriptor.redundancy.rule(for: name, of: own.count), notices: notices)
+    }
+  }
+}

@@ -1,0 +1,110 @@
+internal import Files
+package import Stores
+package import SystemPackage
+package import Tiers
+
+/// Changes to the set of stores that a vault consists of.
+extension Vault {
+  /// This vault as its stores describe it now: itself, unless somebody has changed it meanwhile.
+  package func latest(notices: Notices) throws -> Vault {
+    // A vault in memory has no place where it could be looked at again.
+    guard !places.isEmpty else { return self }
+    let now = try Vault.open(path, notices: notices)
+    return now.descriptor.revision == descriptor.revision ? self : now
+  }
+
+  /// The tier to commit a point to, whose packs and index are written: where stores were added
+  /// meanwhile, they get all of that first.
+  package func latestForCommit(
+    _ tier: Tier, notices: Notices
+  ) throws -> (vault: Vault, tier: Tier) {
+    let now = try latest(notices: notices)
+    if now === self { return (self, tier) }
+    let renewed = try now.require(tier.name)
+    _ = try now.openForWriting(renewed, notices: notices)
+    return (now, renewed)
+  }
+
+  /// The number of the store at `path`, where it is now or was when it was made.
+  ///
+  /// - Throws: ``VaultError/unsupported(_:)`` with the stores that there are.
+  package func storeNumber(at path: FilePath) throws -> Int {
+    let wanted = try absolutePath(path)
+    let found = descriptor.stores.indices.first {
+      places[$0] == wanted || FilePath(descriptor.stores[$0].path) == wanted
+    }
+    guard let found else {
+      throw VaultError.unsupported(
+        "\(path) is no store of this vault; its stores are "
+          + places.map(\.string).joined(separator: ", "))
+    }
+    return found
+  }
+
+  /// Makes a directory ready to become a store, or takes one up that was begun before.
+  ///
+  /// - Throws: ``VaultError`` where it holds something else, or lies in another store.
+  package func prepareStore(at path: FilePath, in tier: Tier.Name) throws -> any Store {
+    let path = try absolutePath(path)
+    try Vault.refuseOverlap(places + [path], home: nil)
+    let store = DirectoryStore(path)
+    if try (directoryEntries(path) ?? []).isEmpty {
+      var own = descriptor
+      own.tier = tier
+      try Vault.makeStore(at: path, own)
+    } else {
+      let found = try store.readDescriptor(notices: Notices())
+      guard found?.id == descriptor.id else { throw VaultError.exists(path.string) }
+    }
+    return store
+  }
+
+  /// Makes `stores` the vault's from now on, and tells every directory that can be reached.
+  ///
+  /// A store that is let go keeps what it holds, and only tells of the others.
+  /// - Returns: the vault as it is then.
+  package func restructure(
+    _ redundancy: Redundancy, stores: [VaultDescriptor.StoreDescriptor], notices: Notices
+  ) throws -> Vault {
+    var renewed = descriptor
+    renewed.redundancy = redundancy
+    renewed.stores = stores
+    renewed.revision += 1
+    var told: Set<FilePath> = []
+    for store in stores {
+      renewed.tier = store.tier
+      told.insert(FilePath(store.path))
+      try tell(FilePath(store.path), renewed, notices: notices)
+    }
+    renewed.tier = nil
+    for path in places + [path] where told.insert(path).inserted {
+      try tell(path, renewed, notices: notices)
+    }
+    return try Vault.open(FilePath(stores[0].path), notices: notices)
+  }
+
+  private func tell(
+    _ path: FilePath, _ descriptor: VaultDescriptor, notices: Notices
+  ) throws {
+    let store = DirectoryStore(path)
+    do {
+      guard try store.byteCount(of: .descriptor) != nil else { return }
+      try store.putDescriptor(descriptor)
+    } catch { notices.add("\(error)") }
+  }
+
+  /// The stores of the descriptor, each with the place where it is now.
+  package var currentStores: [VaultDescriptor.StoreDescriptor] {
+    zip(descriptor.stores, places).map { .init(tier: $0.tier, path: $1.string) }
+  }
+
+  /// Sets of stores that lie on one file system and so are lost together.
+  package func storesOnOneFileSystem() throws -> [[FilePath]] {
+    var devices: [UInt64: [FilePath]] = [:]
+    for place in places {
+      guard let device = try fileStatus(place)?.device else { continue }
+      devices[device, default: []].append(place)
+    }
+    return devices.values.filter { $0.count > 1 }.sorted { $0[0].string < $1[0].string }
+  }
+}
