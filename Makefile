@@ -7,9 +7,11 @@ RELEASE = .build/release/kluis
 # A build of its own, so that the sanitizer and the plain build do not undo one another.
 TSAN_BUILD = .build/tsan
 ENGINE_TESTS = WorkersTests|StoresTests|TiersTests|BackupsTests|RestoresTests|MaintenanceTests
+# How many random histories `make soak` lives through.
+HISTORIES ?= 50000
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check lint bench tsan completions packages clean
+.PHONY: help build demo test soak check lint bench tsan completions packages clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -21,10 +23,13 @@ demo: build ## Watch a real disk being backed up, changed, verified and restored
 	.ci/demo $(RELEASE)
 
 test: build ## Run every test
-	KLUIS_BINARY=$(abspath $(RELEASE)) $(SWIFT) test
+	KLUIS_BINARY=$(abspath $(RELEASE)) .ci/run-tests $(SWIFT) test
+
+soak: packages ## Simulate many random histories of faults (an hour; HISTORIES=50000)
+	KLUIS_SIMULATION_HISTORIES=$(HISTORIES) $(SWIFT) test --filter SimulationTests
 
 check: build ## Run the quick tests only, in about a minute
-	KLUIS_BINARY=$(abspath $(RELEASE)) $(SWIFT) test --skip 'KillTests|DamageTests|SystemTests'
+	KLUIS_BINARY=$(abspath $(RELEASE)) .ci/run-tests $(SWIFT) test --skip 'KillTests|DamageTests|SystemTests|SimulationTests'
 
 lint: packages ## Check the style and the rules of the house
 	$(SWIFT) format lint --strict -r Sources Tests Package.swift

@@ -79,7 +79,8 @@ module(
   packages: [system])
 
 // Storage: what is kept.
-module("Stores", in: "Storage", uses: ["Bytes", "Files", "Hashing"], packages: [system])
+module(
+  "Stores", in: "Storage", uses: ["Bytes", "Files", "Workers", "Hashing"], packages: [system])
 module("Packs", in: "Storage", uses: ["Bytes", "Hashing", "Compression", "Stores"])
 module("Indexes", in: "Storage", uses: ["Bytes", "Hashing", "Stores", "Packs"])
 module("Maps", in: "Storage", uses: ["Bytes", "Hashing"])
@@ -152,7 +153,18 @@ tests(of: "Vaults", uses: ["Bytes", "Files"] + storage)
 tests(of: "Backups", uses: ["Bytes", "Files", "Workers", "DiskImages", "Restores"] + storage)
 tests(of: "Restores", uses: ["Bytes", "Files", "Workers", "Backups"] + storage)
 tests(of: "Copies", uses: ["Bytes", "Files", "Workers", "Backups", "Restores"] + storage)
-tests(of: "Maintenance", uses: ["Bytes", "Files", "Workers", "Backups"] + storage)
+tests(
+  of: "Maintenance",
+  uses: ["Bytes", "Files", "Workers", "Backups", "Restores", "Copies"] + storage)
+
+// All of the engine at once: random histories of operations and faults.
+targets.append(
+  .testTarget(
+    name: "SimulationTests",
+    dependencies: (["Bytes", "Files", "Workers"] + storage
+      + ["Backups", "Restores", "Copies", "Maintenance", "TestSupport"])
+      .map { .byName(name: $0) } + [system],
+    path: "Tests/Simulation", swiftSettings: strictness))
 
 // From outside: the program as people run it, and the rules of the house.
 for name in ["Integration", "Tidy"] {

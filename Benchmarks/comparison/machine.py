@@ -50,3 +50,10 @@ def version(tool):
     said = subprocess.run(
         tool.version_arguments(), capture_output=True, text=True, check=False).stdout
     return said.splitlines()[0].strip() if said else "unknown"
+
+
+def one_line():
+    """The machine in a sentence, for a page of results."""
+    memory = round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
+    return (f"{cpu_model()}, {len(os.sched_getaffinity(0))} cores, {memory} GiB, "
+            f"{system_name()}, Linux {platform.release()}.")

@@ -14,6 +14,8 @@ package final class MemoryStore: Store {
     var capacity = Int.max
     var putsUntilPowerIsLost = Int.max
     var hasPower = true
+    var isReadOnly = false
+    var alarm: (puts: Int, action: @Sendable () -> Void)?
   }
 
   private let state = Mutex(State())
@@ -46,6 +48,14 @@ package final class MemoryStore: Store {
     }
   }
 
+  /// Every put and every deletion is refused while this is so.
+  package func setReadOnly(_ isReadOnly: Bool) { state.withLock { $0.isReadOnly = isReadOnly } }
+
+  /// Calls `action` once, when so many further puts are done; nil forgets it.
+  package func call(afterPuts count: Int, _ action: (@Sendable () -> Void)?) {
+    state.withLock { state in state.alarm = action.map { (count, $0) } }
+  }
+
   package func flipBit(_ bit: Int, of path: ObjectPath) {
     state.withLock { $0.objects[path]![bit / 8] ^= 1 << UInt8(bit % 8) }
   }
@@ -65,6 +75,9 @@ package final class MemoryStore: Store {
     state.withLock { $0.objects.keys.filter { isIn(folder, $0) } }
       .sorted { $0.description < $1.description }
   }
+
+  /// Everything that it holds.
+  package var contents: [ObjectPath: [UInt8]] { state.withLock { $0.objects } }
 
   /// How often an operation was asked for since the start or the last ``fail(_:number:)``.
   package func count(of operation: Operation) -> Int {
@@ -86,6 +99,16 @@ package final class MemoryStore: Store {
       state.objects[path] = copy
       return nil
     }
+    soundAlarm()
+  }
+
+  private func soundAlarm() {
+    let action: (@Sendable () -> Void)? = state.withLock { state in
+      guard let alarm = state.alarm else { return nil }
+      state.alarm = alarm.puts > 1 ? (alarm.puts - 1, alarm.action) : nil
+      return alarm.puts > 1 ? nil : alarm.action
+    }
+    action?()
   }
 
   package func read(
@@ -151,6 +174,9 @@ package final class MemoryStore: Store {
       let number = (state.counts[operation] ?? 0) + 1
       state.counts[operation] = number
       guard state.hasPower else { return .refused("the power is lost") }
+      if state.isReadOnly, operation == .put || operation == .delete {
+        return .refused("the file system is read-only")
+      }
       if state.failing[operation] == number { return .refused("injected into \(operation)") }
       return body(&state)
     }

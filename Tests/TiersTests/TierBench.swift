@@ -24,8 +24,10 @@ struct TierBench: Sendable {
   func open() throws -> OpenTier { try OpenTier(tier, notices: notices) }
 
   /// Stores what is new of `plains` in one run, as a backup does.
-  func save(_ plains: [[UInt8]], kind: RecordKind = .chunk) throws {
-    let writer = TierWriter(try open())
+  func save(
+    _ plains: [[UInt8]], kind: RecordKind = .chunk, for purpose: OpenTier.Purpose = .reading
+  ) throws {
+    let writer = TierWriter(try OpenTier(tier, notices: notices, for: purpose))
     var digester = Digester()
     do { try add(plains, kind: kind, to: writer) } catch {
       writer.abandon()

@@ -58,7 +58,7 @@ import Tiers
     let bytes = SealedDocument.encode(good)
     for round in 0..<4000 {
       do {
-        let changed = reseal(mutatedText(body(of: bytes), &random))
+        let changed = reseal(mutatedText(documentBody(of: bytes), &random))
         let point = try SealedDocument.decode(RecoveryPoint.self, from: changed)
         guard point.isSound else { continue }
         #expect(point.id == "\(point.machine)@\(point.fileName)", "\(round) \(Seed.ofThisRun)")
@@ -76,7 +76,7 @@ import Tiers
     let bytes = SealedDocument.encode(good)
     for round in 0..<3000 {
       do {
-        let changed = reseal(mutatedText(body(of: bytes), &random))
+        let changed = reseal(mutatedText(documentBody(of: bytes), &random))
         let found = try SealedDocument.decode(VaultDescriptor.self, from: changed)
         guard let chunker = found.chunker, found.compressionSetting != nil else { continue }
         #expect(chunker.sizes.average <= 1 << 20, "\(round) \(Seed.ofThisRun)")
@@ -98,30 +98,29 @@ import Tiers
       #expect(point.isSound == isSound, "\(size) \(data)")
     }
   }
-
-  private func body(of bytes: [UInt8]) -> [UInt8] {
-    Array(bytes[9..<(bytes.count - 4 - 64 - 13)])
-  }
-
-  /// A mutation that mostly stays text: digits and words are exchanged too.
-  private func mutatedText(_ body: [UInt8], _ random: inout SeededRandom) -> [UInt8] {
-    guard random.below(2) == 0 else { return mutated(body, &random) }
-    var body = body
-    let replacements = [
-      "99999999999999999999", "-1", "1e999", "null", "[]", "\"\"", "0.5", "\\u0000",
-    ]
-    for _ in 0...random.below(3) {
-      let place = random.below(body.count)
-      let end = min(body.count, place + random.below(12))
-      let text = replacements[random.below(replacements.count)]
-      body.replaceSubrange(place..<end, with: Array(text.utf8))
-    }
-    return body
-  }
 }
 
 /// A document around `body` with the digest that it should have.
 func reseal(_ body: [UInt8]) -> [UInt8] {
   Array("{\n\"body\":".utf8) + body
     + Array(",\n\"sha256\":\"\(contentID(body))\"\n}\n".utf8)
+}
+
+/// What a sealed document is about, without what seals it.
+func documentBody(of bytes: [UInt8]) -> [UInt8] { Array(bytes[9..<(bytes.count - 4 - 64 - 13)]) }
+
+/// A mutation that mostly stays text: digits and words are exchanged too.
+func mutatedText(_ body: [UInt8], _ random: inout SeededRandom) -> [UInt8] {
+  guard random.below(2) == 0 else { return mutated(body, &random) }
+  var body = body
+  let replacements = [
+    "99999999999999999999", "-1", "1e999", "null", "[]", "\"\"", "0.5", "\\u0000",
+  ]
+  for _ in 0...random.below(3) {
+    let place = random.below(body.count)
+    let end = min(body.count, place + random.below(12))
+    let text = replacements[random.below(replacements.count)]
+    body.replaceSubrange(place..<end, with: Array(text.utf8))
+  }
+  return body
 }

@@ -34,6 +34,12 @@ int64_t linux_truncate(int fd, uint64_t size) { return result(ftruncate64(fd, (o
 
 int64_t linux_sync(int fd) { return result(fsync(fd)); }
 
+int64_t linux_set_direct(int fd, int direct) {
+  int flags = fcntl(fd, F_GETFL);
+  if (flags < 0) return -errno;
+  return result(fcntl(fd, F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT));
+}
+
 int64_t linux_punch_hole(int fd, uint64_t offset, uint64_t count) {
   return result(fallocate64(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off64_t)offset,
                             (off64_t)count));

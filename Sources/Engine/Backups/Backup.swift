@@ -41,7 +41,7 @@ package struct Backup {
       DiskBackup(name: source.name, image: try DiskImage(opening: source.path))
     }
     let open = try vault.openForWriting(
-      vault.firstTier, notices: notices, cancellation: cancellation)
+      vault.firstTier, notices: notices, progress: progress, cancellation: cancellation)
     let writer = TierWriter(open)
     let shared = Shared(
       vault: vault, writer: writer, progress: progress, cancellation: cancellation.child())
@@ -77,8 +77,9 @@ package struct Backup {
   /// Now, or a second after the machine's newest point where that is not earlier: the newest point
   /// is always the one that was taken last.
   private func time(in vault: Vault, notices: Notices) throws -> Timestamp {
-    guard let last = try vault.points(of: machine, notices: notices).last?.point.time, last >= now
-    else { return now }
+    guard let last = try vault.newestTime(of: machine, notices: notices), last >= now else {
+      return now
+    }
     if last.secondsSince1970 - now.secondsSince1970 > 60 {
       notices.add(
         "the clock says \(now), and the newest point of \(quoted(machine)) is of \(last): "

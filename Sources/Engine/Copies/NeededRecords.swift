@@ -50,14 +50,16 @@ final class NeededRecords: Sendable {
     }
   }
 
-  /// Notes that a map, and all it names, is in the target.
-  func skip(_ id: ContentID) {
-    guard let number = index.number(of: id) else { return }
-    state.withLock { _ = $0.seen.insert(number) }
-  }
-
   func isNeeded(_ id: ContentID) -> Bool {
     guard let number = index.number(of: id) else { return false }
+    return state.withLock { $0.needed.contains(number) }
+  }
+
+  /// Whether it is needed, and lies in that pack by the index.
+  func isNeeded(_ id: ContentID, in pack: PackID) -> Bool {
+    guard let number = index.number(of: id), index.location(numbered: number).pack == pack else {
+      return false
+    }
     return state.withLock { $0.needed.contains(number) }
   }
 
@@ -70,7 +72,7 @@ final class NeededRecords: Sendable {
       return pending
     }
     var sizes: [PackID: Int] = [:]
-    pending.forEach { number in
+    pending.visit { number in
       let location = index.location(numbered: number)
       sizes[location.pack, default: 0] += location.recordByteCount
     }
@@ -83,13 +85,12 @@ final class NeededRecords: Sendable {
   func records(in pack: PackID) -> [NeededRecord] {
     let (needed, maps) = state.withLock { ($0.needed, $0.maps) }
     var found: [NeededRecord] = []
-    needed.forEach { number in
+    needed.visit { number in
       let location = index.location(numbered: number)
       guard location.pack == pack else { return }
       found.append(
         NeededRecord(
-          id: index.id(numbered: number), kind: maps.contains(number) ? .map : .chunk,
-          byteCount: Int(location.plainByteCount)))
+          id: index.id(numbered: number), kind: maps.contains(number) ? .map : .chunk))
     }
     return found
   }
@@ -106,6 +107,4 @@ struct NeededPack: Sendable {
 struct NeededRecord: Sendable {
   let id: ContentID
   let kind: RecordKind
-  /// Its plain length.
-  let byteCount: Int
 }

@@ -33,6 +33,11 @@ struct PackSender: ~Copyable {
       source.notices.add("\(error)")
       return try sendSingly(wanted)
     }
+    let found = pack.entries.filter { needed.isNeeded($0.id, in: wanted.id) }
+    // A bit that flipped in the index has it look for something in a pack that lies in another.
+    guard found.reduce(0, { $0 + $1.recordByteCount }) == wanted.neededByteCount else {
+      return try sendSingly(wanted)
+    }
     if Self.isWorthSendingWhole(pack, neededByteCount: wanted.neededByteCount) {
       return try writer.add(pack)
     }
@@ -52,14 +57,14 @@ struct PackSender: ~Copyable {
     return neededByteCount * 8 >= records * 7
   }
 
-  /// Sends what is good of a damaged pack, each record read and checked by itself.
+  /// Sends what is needed of a pack that is damaged, or not as the index has it.
+  ///
+  /// Each record is read and checked by itself.
   private mutating func sendSingly(_ wanted: NeededPack) throws {
     var reader = TierReader(source)
-    var plain = AlignedBuffer(capacity: RecordHeader.maximumPlainByteCount)
     for record in needed.records(in: wanted.id) {
-      var target = plain.mutableBytes(0..<record.byteCount)
-      try reader.read(record.id, into: &target)
-      try sink.add(target.bytes, id: record.id, kind: record.kind)
+      let plain = try reader.bytes(of: record.id)
+      try sink.add(plain.span.bytes, id: record.id, kind: record.kind)
     }
   }
 

@@ -40,12 +40,16 @@ package struct PointCopy {
   ) throws -> Report {
     var report = Report()
     // One for all points: what an earlier one brought is not looked at again.
-    let needed = NeededRecords(of: source, lackedBy: target)
-    try skipWhatIsThere(Set(points.map(\.machine)), needed)
+    var needed = NeededRecords(of: source, lackedBy: target)
     for point in points {
       let writer = TierWriter(target)
       do {
-        try plan(point, needed, cancellation.child())
+        do { try plan(point, needed, cancellation.child()) } catch is ReadError {
+          // A bit that flipped in the index may hide what is there.
+          _ = try source.recheckIndex()
+          needed = NeededRecords(of: source, lackedBy: target)
+          try plan(point, needed, cancellation.child())
+        }
         try send(needed.takePacks(), needed, writer, progress, cancellation.child())
       } catch {
         writer.abandon()
@@ -62,24 +66,8 @@ package struct PointCopy {
     return report
   }
 
-  /// Takes note of the regions of each machine's newest point in the target: all of them are there,
-  /// since a point is.
-  private func skipWhatIsThere(_ machines: Set<String>, _ needed: NeededRecords) throws {
-    var reader = TierReader(target)
-    for machine in machines.sorted() {
-      let listed = try vault.points(of: machine, notices: target.notices)
-      let newest = listed.last { $0.tiers.contains(target.tier.name) }
-      for disk in newest?.point.disks ?? [] {
-        try disk.tree?.forEachRegion {
-          try reader.map($0)
-        } visit: { _, map in
-          needed.skip(map)
-        }
-      }
-    }
-  }
-
-  /// Walks a point's trees and marks what the target lacks.
+  /// Walks a point's trees and marks what the target lacks by its index. That the target has an
+  /// earlier point with the same regions says nothing: it may have lost what that one needs.
   private func plan(
     _ point: RecoveryPoint, _ needed: NeededRecords, _ cancellation: Cancellation
   ) throws {

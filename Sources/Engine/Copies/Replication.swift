@@ -30,9 +30,9 @@ package struct Replication {
     let primary = try vault.require(.vault)
     let secondary = try vault.require(.secondary)
     let source = try OpenTier(
-      primary, notices: notices, otherTiers: vault.tier(.snapshot).map { [$0] } ?? [])
+      primary, notices: notices, otherTiers: vault.tiers(besides: primary))
     let target = try vault.openForWriting(
-      secondary, notices: notices, cancellation: cancellation)
+      secondary, notices: notices, progress: progress, cancellation: cancellation)
     // What is committed after this moment is for the next time.
     let started = Timestamp.now
     let missing = try points { $0.contains(.vault) && !$0.contains(.secondary) }

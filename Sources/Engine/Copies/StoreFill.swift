@@ -21,7 +21,7 @@ package struct StoreFill {
   }
 
   /// - Returns: bytes that were copied.
-  /// - Throws: ``PackError`` where no copy of a pack is good; ``StoreError``, ``Cancelled``.
+  /// - Throws: ``PackError`` where no store gives a pack; ``StoreError``, ``Cancelled``.
   @discardableResult
   package func run(progress: Progress, cancellation: Cancellation) throws -> UInt64 {
     let packs = try lacking(in: .packs)
@@ -83,8 +83,23 @@ private struct PackFill: ~Copyable {
 
   mutating func copy(_ path: ObjectPath) throws {
     guard let id = path.pack else { return }
-    let pack = try source.wholePack(id, pool: pool, digester: &digester)
+    let pack: SealedPack
+    do throws(PackError) {
+      pack = try source.wholePack(id, pool: pool, digester: &digester)
+    } catch { return try copyDamaged(path, error) }
     let store = store
     try pack.withBytes { bytes throws(StoreError) in try store.put(bytes, at: path) }
+  }
+
+  /// Copies what is left of a pack that no store has whole: its good records can be read still.
+  private func copyDamaged(_ path: ObjectPath, _ damage: PackError) throws {
+    for other in source.tier.stores {
+      guard let bytes = try? other.readAll(path, limit: PackFormat.maximumByteCount) else {
+        continue
+      }
+      source.notices.add("\(damage); copied as it is", of: "damaged packs, copied as they are")
+      return try store.put(bytes.span.bytes, at: path)
+    }
+    throw damage
   }
 }

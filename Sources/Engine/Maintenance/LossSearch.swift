@@ -22,7 +22,7 @@ struct LossSearch {
   func lostPoints() throws -> [Scrub.LostPoint] {
     var found: [Scrub.LostPoint] = []
     var whole: Set<ContentID> = []
-    for listed in try vault.points(notices: notices) {
+    for listed in try vault.points(notices: notices, healing: false) {
       for disk in listed.point.disks {
         guard let (offset, reason) = firstLoss(of: disk, &whole) else { continue }
         found.append(

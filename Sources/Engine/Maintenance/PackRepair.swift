@@ -97,8 +97,10 @@ private struct PackAssembly: ~Copyable {
 
   mutating func assemble(_ id: PackID, digester: inout Digester) -> Outcome {
     let copies = damagedCopies(of: id)
-    guard let (places, byteCount) = layout(of: id, copies, &digester) else { return .unknown }
-    var bytes = copies.first { $0.count == byteCount } ?? [UInt8](repeating: 0, count: byteCount)
+    guard let (places, byteCount, base) = layout(of: id, &digester) else { return .unknown }
+    // What is around the records is kept from the copy that has it good.
+    var bytes =
+      base ?? copies.first { $0.count == byteCount } ?? [UInt8](repeating: 0, count: byteCount)
     var entries: [PackEntry] = []
     var lost: [PackRepair.LostRecord] = []
     for place in places {
@@ -128,10 +130,10 @@ private struct PackAssembly: ~Copyable {
   }
 
   /// What lies where in the pack: as a copy's own directory has it, which is checked by its digest,
-  /// else as the index has it.
+  /// and that copy; else as the index has it.
   private func layout(
-    of id: PackID, _ copies: [[UInt8]], _ digester: inout Digester
-  ) -> (places: [Place], byteCount: Int)? {
+    of id: PackID, _ digester: inout Digester
+  ) -> (places: [Place], byteCount: Int, base: [UInt8]?)? {
     for store in tiers.flatMap(\.tier.stores) {
       guard let byteCount = try? store.byteCount(of: .pack(id)),
         let entries = try? store.directory(
@@ -141,7 +143,8 @@ private struct PackAssembly: ~Copyable {
         Place(
           id: $0.id, kind: $0.kind, offset: $0.offset, $0.storedByteCount, $0.plainByteCount)
       }
-      return (places, Int(byteCount))
+      let copy = try? store.readAll(.pack(id), limit: PackFormat.maximumByteCount)
+      return (places, Int(byteCount), copy)
     }
     for tier in tiers {
       guard let listed = tier.listedEntries(of: id), !listed.entries.isEmpty,
@@ -151,7 +154,7 @@ private struct PackAssembly: ~Copyable {
         Place(id: $0.id, offset: $0.offset, $0.storedByteCount, $0.plainByteCount)
       }
       if places.allSatisfy({ isSound($0, in: Int(listed.byteCount)) }) {
-        return (places, Int(listed.byteCount))
+        return (places, Int(listed.byteCount), nil)
       }
     }
     return nil

@@ -31,15 +31,27 @@ package struct Restructuring {
   package func addCopy(
     at path: FilePath, to tier: Tier.Name, progress: Progress, cancellation: Cancellation
   ) throws -> Report {
+    if try isStore(path, of: tier) {
+      return try goOn(with: path, in: tier, progress, cancellation)
+    }
     let stores = vault.currentStores + [try descriptor(of: path, in: tier)]
     return try change(to: stores, vault.descriptor.redundancy, progress, cancellation)
   }
 
-  /// Puts a store in the place of another, which may be gone.
+  /// Puts a store in the place of another, which may be gone; in the same directory where that is
+  /// empty now.
   package func replaceCopy(
     at old: FilePath, by new: FilePath, progress: Progress, cancellation: Cancellation
   ) throws -> Report {
+    if try vault.knownStoreNumber(at: old) == nil,
+      let made = try vault.knownStoreNumber(at: new)
+    {
+      return try goOn(with: new, in: vault.currentStores[made].tier, progress, cancellation)
+    }
     let number = try vault.storeNumber(at: old)
+    if try vault.knownStoreNumber(at: new) == number {
+      return try renew(number, progress, cancellation)
+    }
     var stores = vault.currentStores
     stores[number] = try descriptor(of: new, in: stores[number].tier)
     return try change(to: stores, vault.descriptor.redundancy, progress, cancellation)
@@ -54,6 +66,8 @@ package struct Restructuring {
     to redundancy: Redundancy, copies: [FilePath], secondaries: [FilePath], progress: Progress,
     cancellation: Cancellation
   ) throws -> Report {
+    let copies = try copies.filter { try !isStore($0, of: .vault) }
+    let secondaries = try secondaries.filter { try !isStore($0, of: .secondary) }
     var kept = vault.currentStores.filter { $0.tier == .vault }
     let lacking = redundancy.copyCount - kept.count
     guard copies.count == max(0, lacking) else {
@@ -61,16 +75,52 @@ package struct Restructuring {
         "redundancy \(redundancy.rawValue) keeps \(redundancy.copyCount) of them, the vault has "
           + "\(kept.count): name \(max(0, lacking)) with --copy DIR")
     }
-    kept = Array(kept.prefix(redundancy.copyCount))
-    var stores = vault.currentStores.filter { $0.tier == .snapshot } + kept
-    stores += try copies.map { try descriptor(of: $0, in: .vault) }
-    stores += try secondaryStores(redundancy, secondaries)
-    let report = try change(to: stores, redundancy, progress, cancellation)
+    try vault.requireApart(copies + secondaries)
+    // Where some have to go, those that cannot be used go first.
+    let usable = Set(vault.tiers.flatMap { $0.stores.map(\.name) })
+    kept = Array(
+      (kept.filter { usable.contains($0.path) } + kept.filter { !usable.contains($0.path) })
+        .prefix(redundancy.copyCount))
+    let region = try secondaryStores(redundancy, secondaries)
+    let added = try copies.map { try descriptor(of: $0, in: .vault) }
+    let stores = vault.currentStores.filter { $0.tier == .snapshot } + kept + added + region
+    var report = try change(to: stores, redundancy, progress, cancellation)
     if redundancy == .grs {
-      _ = try Replication(vault: report.vault, notices: notices)
+      let replicated = try Replication(vault: report.vault, notices: notices)
         .run(progress: progress, cancellation: cancellation)
+      report.copiedBytes += replicated.sentBytes
     }
     return report
+  }
+
+  /// Fills a store that is lost in the directory where it was.
+  private func renew(
+    _ number: Int, _ progress: Progress, _ cancellation: Cancellation
+  ) throws -> Report {
+    let lost = vault.currentStores[number]
+    guard vault.tier(lost.tier)?.stores.contains(where: { $0.name == lost.path }) == false else {
+      throw VaultError.unsupported(
+        "\(lost.path) is in use: heal it with `kluis scrub --repair`, or name another directory")
+    }
+    _ = try vault.prepareStore(at: FilePath(lost.path), in: lost.tier, inPlaceOf: number)
+    let copied = try fill([lost], progress, cancellation)
+    return Report(vault: vault, copiedBytes: copied)
+  }
+
+  /// Whether a directory is a store of the tier already: an earlier run of the same command was
+  /// stopped after it had changed the vault.
+  private func isStore(_ path: FilePath, of tier: Tier.Name) throws -> Bool {
+    try vault.knownStoreNumber(at: path).map { vault.descriptor.stores[$0].tier } == tier
+  }
+
+  /// All that is left to do after such a run: gives the tier's stores what they miss.
+  private func goOn(
+    with path: FilePath, in tier: Tier.Name, _ progress: Progress, _ cancellation: Cancellation
+  ) throws -> Report {
+    notices.add("\(path) is a store of this vault already: it is only brought up to date")
+    _ = try vault.openForWriting(
+      try vault.require(tier), notices: notices, progress: progress, cancellation: cancellation)
+    return Report(vault: vault)
   }
 
   private func secondaryStores(
@@ -124,7 +174,7 @@ package struct Restructuring {
       // A secondary tier that is new is filled by replication.
       guard let tier = vault.tier(descriptor.tier), !tier.stores.isEmpty else { continue }
       let source = try OpenTier(
-        tier, notices: notices, otherTiers: vault.tiers.filter { $0.name != tier.name })
+        tier, notices: notices, otherTiers: vault.tiers(besides: tier))
       let store = DirectoryStore(FilePath(descriptor.path))
       copied += try StoreFill(store, from: source)
         .run(progress: progress, cancellation: cancellation)

@@ -26,7 +26,7 @@ package struct Scrub {
 
   /// - Throws: ``Cancelled``; ``StoreError`` where no store of a tier can be listed.
   package func run(progress: Progress, cancellation: Cancellation) throws -> Report {
-    let contents = try ScrubContents(of: vault, notices: notices)
+    let contents = ScrubContents(of: vault, notices: notices)
     let findings = try check(contents, progress, cancellation)
     var repair = try ScrubRepair(
       of: vault, contents: contents, findings: findings, notices: notices, repairs: repairs)
@@ -56,8 +56,7 @@ package struct Scrub {
         },
         each: { checker, number in
           try own.check()
-          findings.begin(number)
-          findings.end(number, problem: try checker.problem(with: objects[number]))
+          findings.note(number, problem: try checker.problem(with: objects[number]))
         })
     } catch {
       findings.save(notices: notices)
@@ -79,22 +78,31 @@ struct ScrubContents {
 
   private(set) var stores: [ScrubbedStore] = []
 
-  init(of vault: Vault, notices: Notices) throws(StoreError) {
-    for tier in vault.tiers where !tier.stores.isEmpty {
+  /// Lists all stores. One that cannot be listed is noted and left out.
+  init(of vault: Vault, notices: Notices) {
+    for tier in vault.tiers {
       for store in tier.stores {
-        var scrubbed = ScrubbedStore(tier: tier, store: store)
-        for folder in ObjectFolder.allCases {
-          for object in try store.list(folder) {
-            if object.path.isObject(in: folder) {
-              scrubbed.objects[object.path] = object.byteCount
-            } else {
-              scrubbed.foreign.append(object.path)
-            }
-          }
+        do throws(StoreError) { stores.append(try Self.list(store, of: tier)) } catch {
+          notices.add("store \(store.name) is left out: \(error)")
         }
-        stores.append(scrubbed)
       }
     }
+  }
+
+  private static func list(
+    _ store: any Store, of tier: Tier
+  ) throws(StoreError) -> ScrubbedStore {
+    var scrubbed = ScrubbedStore(tier: tier, store: store)
+    for folder in ObjectFolder.allCases {
+      for object in try store.list(folder) {
+        if object.path.isObject(in: folder) {
+          scrubbed.objects[object.path] = object.byteCount
+        } else {
+          scrubbed.foreign.append(object.path)
+        }
+      }
+    }
+    return scrubbed
   }
 
   /// The stores of a tier, by their numbers.
@@ -109,11 +117,15 @@ final class ScrubFindings: Sendable {
   let objects: [StoredObject]
   private let names: [String]
   private let vault: Vault
+  /// Where an earlier part of this scrub stopped.
+  private let resumedAt: String
   private let state: Mutex<State>
 
   private struct State {
-    var underway: Set<Int> = []
+    /// All objects before this one have been checked.
     var next = 0
+    /// Those behind it that have been checked as well.
+    var done: Set<Int> = []
     var readBytes: UInt64
     var problems: [ScrubState.Finding]
     var lastSave = ContinuousClock.now
@@ -127,10 +139,18 @@ final class ScrubFindings: Sendable {
     let all = contents.stores.enumerated().flatMap { number, store in
       store.objects.map { StoredObject(store: number, path: $0.key, byteCount: $0.value) }
     }
-    objects = all.filter { $0.path.description >= earlier?.nextPath ?? "" }
+    let start = earlier?.nextPath ?? ""
+    // What was damaged is read again: somebody may have healed it since.
+    let damaged = (earlier?.problems ?? []).filter { finding in
+      contents.stores.contains {
+        $0.store.name == finding.store && $0.objects[ObjectPath(listed: finding.object)] != nil
+      }
+    }
+    let again = Set(damaged.map(\.object))
+    objects = all.filter { $0.path.description >= start || again.contains($0.path.description) }
       .sorted { ($0.path, $0.store) < ($1.path, $1.store) }
-    state = Mutex(
-      State(readBytes: earlier?.readBytes ?? 0, problems: earlier?.problems ?? []))
+    resumedAt = start
+    state = Mutex(State(readBytes: earlier?.readBytes ?? 0, problems: damaged))
   }
 
   var readBytes: UInt64 { state.withLock { $0.readBytes } }
@@ -144,22 +164,20 @@ final class ScrubFindings: Sendable {
     return found
   }
 
-  func begin(_ number: Int) {
-    state.withLock {
-      $0.underway.insert(number)
-      $0.next = max($0.next, number + 1)
-    }
-  }
-
-  func end(_ number: Int, problem: String?) {
+  /// Takes note of an object that has been checked.
+  func note(_ number: Int, problem: String?) {
     let object = objects[number]
     let toSave: ScrubState? = state.withLock { state in
-      state.underway.remove(number)
-      state.readBytes += object.byteCount
+      state.done.insert(number)
+      while state.done.remove(state.next) != nil { state.next += 1 }
+      let (store, path) = (names[object.store], object.path.description)
+      if path < resumedAt {
+        state.problems.removeAll { $0.store == store && $0.object == path }
+      } else {
+        state.readBytes += object.byteCount
+      }
       if let problem {
-        state.problems.append(
-          ScrubState.Finding(
-            store: names[object.store], object: object.path.description, reason: problem))
+        state.problems.append(ScrubState.Finding(store: store, object: path, reason: problem))
       }
       guard state.lastSave.duration(to: .now) > Self.savePause else { return nil }
       state.lastSave = .now
@@ -178,8 +196,8 @@ final class ScrubFindings: Sendable {
   }
 
   private func snapshot(_ state: State) -> ScrubState {
-    let first = state.underway.min() ?? state.next
-    let path = first < objects.count ? objects[first].path.description : "~"
+    let next = state.next < objects.count ? objects[state.next].path.description : "~"
+    let path = max(next, resumedAt)
     return ScrubState(
       nextPath: path, readBytes: state.readBytes,
       problems: state.problems.filter { $0.object < path })

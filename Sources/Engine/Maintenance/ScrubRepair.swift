@@ -22,6 +22,9 @@ struct ScrubRepair: ~Copyable {
   private var lostRecords: Set<ContentID> = []
   private var lostDocuments: [ObjectPath] = []
   private var hasLoss = false
+  /// Stores that did not take something, by their numbers. They get nothing more, so that none gets
+  /// a point without its packs.
+  private var refusing: Set<Int> = []
 
   init(
     of vault: Vault, contents: ScrubContents, findings: ScrubFindings, notices: Notices,
@@ -32,7 +35,8 @@ struct ScrubRepair: ~Copyable {
     self.notices = notices
     self.repairs = repairs
     for tier in vault.tiers where !tier.stores.isEmpty {
-      open.append(try OpenTier(tier, notices: notices, healing: repairs))
+      // What is found on the way is repaired here, or not at all.
+      open.append(try OpenTier(tier, notices: notices, healing: false))
     }
     report.readBytes = findings.readBytes
     let damaged = findings.damaged
@@ -42,7 +46,8 @@ struct ScrubRepair: ~Copyable {
       store.objects = scrubbed.objects.count
       store.bytes = scrubbed.objects.values.reduce(0, +)
       store.foreign = scrubbed.foreign.map(\.description).sorted()
-      for (path, reason) in damaged[scrubbed.store.name] ?? [:] {
+      for (path, reason) in damaged[scrubbed.store.name] ?? [:]
+      where path.segment == nil || isAnywhereNow(path, in: scrubbed.tier) {
         store.problems.append(
           Scrub.Problem(kind: .damaged, object: path.description, reason: reason))
       }
@@ -58,6 +63,7 @@ struct ScrubRepair: ~Copyable {
 
   mutating func run(cancellation: Cancellation) throws -> Scrub.Report {
     for tier in open {
+      if repairs { sweep(tier.tier) }
       try repairPacks(of: tier, cancellation)
       try repairSegments(of: tier, cancellation)
       try repairDocuments(of: tier, cancellation)
@@ -74,6 +80,13 @@ struct ScrubRepair: ~Copyable {
       }
     }
     return report
+  }
+
+  /// Removes what writers that were killed have left.
+  private func sweep(_ tier: Tier) {
+    for store in tier.stores {
+      do throws(StoreError) { try store.sweep() } catch { notices.add("\(error)") }
+    }
   }
 
   // MARK: what is missing
@@ -142,6 +155,7 @@ struct ScrubRepair: ~Copyable {
     let others = open.filter { $0 !== tier }
     var search = PackRepair(of: tier, others: others, pool: pool)
     var lost: [PackID: [PackRepair.LostRecord]] = [:]
+    var salvageable: [PackID] = []
     for (path, stores) in patients {
       try cancellation.check()
       guard let id = path.pack else { continue }
@@ -150,24 +164,30 @@ struct ScrubRepair: ~Copyable {
         settle(path, in: stores, from: donor) { store throws(StoreError) in
           try pack.withBytes { bytes throws(StoreError) in try store.put(bytes, at: path) }
         }
+        if repairs { try tier.listWhole(pack) }
       case .lost(let records, let salvage, let reason):
         hasLoss = true
         for store in stores { markLost(path, in: store, reason: reason) }
         lost[id] = records
         lostRecords.formUnion(records.filter(\.isLostEverywhere).map(\.id))
-        if repairs, let salvage { keepBest(salvage, at: path, in: tier.tier) }
+        if salvage != nil { salvageable.append(id) }
       }
     }
-    if repairs { try storeAnew(lost, in: tier) }
+    guard repairs else { return }
+    // Before a store is given a pack of which a part is lost, nothing may lean on that part.
+    try tier.forget(lost.filter { !$0.value.isEmpty }.mapValues { Set($0.map(\.id)) })
+    for id in salvageable {
+      guard case .lost(_, let salvage?, _) = search.goodCopy(of: id) else { continue }
+      keepBest(salvage, at: .pack(id), in: tier.tier)
+    }
+    try storeAnew(lost, in: tier)
   }
 
-  /// Writes what others can give of lost records into new packs, and takes the rest out of the
-  /// index, so that the next backup stores it.
+  /// Writes what others can give of lost records into new packs. The rest is out of the index, so the
+  /// next backup stores it.
   private func storeAnew(
     _ lost: [PackID: [PackRepair.LostRecord]], in tier: OpenTier
   ) throws {
-    guard lost.contains(where: { !$0.value.isEmpty }) else { return }
-    try tier.forget(lost.mapValues { Set($0.map(\.id)) })
     let readable = lost.values.flatMap { $0 }.filter { !$0.isLostEverywhere }
     guard !readable.isEmpty else { return }
     let writer = TierWriter(tier)
@@ -199,10 +219,13 @@ struct ScrubRepair: ~Copyable {
   }
 
   /// Puts the best that can be made of a pack into all stores: no store loses a good record by it.
-  private func keepBest(_ bytes: [UInt8], at path: ObjectPath, in tier: Tier) {
-    for store in tier.stores {
-      do throws(StoreError) { try store.put(bytes.span.bytes, at: path) } catch {
+  private mutating func keepBest(_ bytes: [UInt8], at path: ObjectPath, in tier: Tier) {
+    for number in contents.stores(of: tier.name) where !refusing.contains(number) {
+      do throws(StoreError) {
+        try contents.stores[number].store.put(bytes.span.bytes, at: path)
+      } catch {
         notices.add("\(error)")
+        refusing.insert(number)
       }
     }
   }
@@ -259,7 +282,10 @@ struct ScrubRepair: ~Copyable {
         try store.put(bytes.span.bytes, at: path)
       }
     }
-    if repairs { try vault.levelDocuments(of: tier.tier, notices: notices) }
+    guard repairs else { return }
+    let refusing = contents.stores(of: tier.tier.name).filter { self.refusing.contains($0) }
+      .map { contents.stores[$0].store }
+    try vault.levelDocuments(of: tier.tier, besides: refusing, notices: notices)
   }
 
   private func goodDocument(
@@ -282,11 +308,14 @@ struct ScrubRepair: ~Copyable {
   ) {
     for number in stores {
       change(path, in: number) { $0.isRepairable = true }
-      guard repairs else { continue }
+      guard repairs, !refusing.contains(number) else { continue }
       do throws(StoreError) {
         try write(contents.stores[number].store)
         change(path, in: number) { $0.repairedFrom = donor }
-      } catch { notices.add("\(path) is not repaired: \(error)") }
+      } catch {
+        notices.add("\(path) is not repaired: \(error)")
+        refusing.insert(number)
+      }
     }
   }
 

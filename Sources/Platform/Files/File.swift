@@ -81,6 +81,21 @@ package struct File: ~Copyable, Sendable {
     _ = try checked(outcome, "write")
   }
 
+  /// Writes `bytes` at the start, past the page cache as far as memory and file system allow.
+  ///
+  /// For what nobody reads again soon: the cache keeps what it holds, and the bytes are copied once
+  /// less.
+  package func writeDirectly(_ bytes: RawSpan) throws(FileError) {
+    let isAligned = bytes.withUnsafeBytes { Int(bitPattern: $0.baseAddress) % directAlignment == 0 }
+    let whole = bytes.byteCount / directAlignment * directAlignment
+    guard isAligned, whole > 0, linux_set_direct(descriptor.rawValue, 1) == 0 else {
+      return try write(bytes, at: 0)
+    }
+    try write(bytes.extracting(0..<whole), at: 0)
+    _ = try checked(linux_set_direct(descriptor.rawValue, 0), "write")
+    try write(bytes.extracting(whole..<bytes.byteCount), at: UInt64(whole))
+  }
+
   /// Returns when all that was written is on the disk.
   package func sync() throws(FileError) {
     _ = try checked(linux_sync(descriptor.rawValue), "sync")
@@ -151,6 +166,9 @@ package struct File: ~Copyable, Sendable {
     return outcome
   }
 }
+
+/// Where writes past the page cache have to begin and end, on any disk.
+private let directAlignment = 4096
 
 /// What the system knows of a file.
 package struct FileStatus: Sendable {

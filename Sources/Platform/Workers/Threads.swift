@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 internal import Synchronization
 
-/// A thread that was started; it must be joined, once.
+/// A thread that was started; it must be joined or detached, once.
 package final class WorkerThread: Sendable {
   private let handle: pthread_t
   private let outcome: Outcome
@@ -34,6 +34,9 @@ package final class WorkerThread: Sendable {
     wait()
     if let error = outcome.error.withLock({ $0 }) { throw error }
   }
+
+  /// Lets the thread go on by itself: nobody will wait for it.
+  package func detach() { pthread_detach(handle) }
 
   /// Waits for the thread's end, for a body that throws nothing.
   package func wait() { pthread_join(handle, nil) }

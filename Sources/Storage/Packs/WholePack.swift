@@ -22,7 +22,9 @@ extension SealedPack {
     var buffer = pool.take()
     var target = buffer.mutableBytes(0..<bytes.count)
     bytes.span.bytes.copy(into: &target)
-    self.init(id: id, entries: [], buffer: buffer, byteCount: bytes.count)
+    self.init(
+      id: id, entries: walkRecords(ofPack: bytes.span.bytes), buffer: buffer,
+      byteCount: bytes.count)
   }
 
   private static func read(

@@ -32,7 +32,11 @@ package final class DirectoryStore: Store {
 
   private func write(_ bytes: RawSpan, to path: FilePath) throws(FileError) {
     let file = try File.create(path)
-    try file.write(bytes, at: 0)
+    if bytes.byteCount >= Self.largeObject {
+      try file.writeDirectly(bytes)
+    } else {
+      try file.write(bytes, at: 0)
+    }
     try file.sync()
   }
 
@@ -49,9 +53,11 @@ package final class DirectoryStore: Store {
   }
 
   package func byteCount(of path: ObjectPath) throws(StoreError) -> UInt64? {
-    do throws(FileError) { return try fileStatus(location(path))?.byteCount } catch {
-      throw translated(error, path)
-    }
+    do throws(FileError) {
+      // What is no file is no object, as listing has it, too.
+      guard let status = try fileStatus(location(path)), status.kind == .regular else { return nil }
+      return status.byteCount
+    } catch { throw translated(error, path) }
   }
 
   package func map(_ path: ObjectPath) throws(StoreError) -> SharedBytes {
@@ -116,6 +122,9 @@ package final class DirectoryStore: Store {
     }
   }
 
+  /// From this size on an object is written past the page cache, which it would only fill.
+  private static let largeObject = 1 << 20
+
   /// Nothing takes this many seconds to be written.
   private static let oldAge: Int64 = 3600
 
@@ -132,11 +141,14 @@ package final class DirectoryStore: Store {
   private func temporaryName(beside target: FilePath) -> FilePath {
     let number = temporaryCount.add(1, ordering: .relaxed).newValue
     let random = UInt32.random(in: .min ... .max)
-    return parent(of: target).appending(".new-\(random)-\(number)")
+    return parent(of: target).appending("\(temporaryPrefix)\(random)-\(number)")
   }
 
-  private func isTemporary(_ entry: String) -> Bool { entry.hasPrefix(".") }
+  private func isTemporary(_ entry: String) -> Bool { entry.hasPrefix(temporaryPrefix) }
 }
+
+/// What the name of an object begins with while it is being written.
+private let temporaryPrefix = ".new-"
 
 /// The files read last, kept open; shared by all threads that read a store.
 private final class OpenFiles: Sendable {

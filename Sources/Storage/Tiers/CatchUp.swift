@@ -12,14 +12,16 @@ internal import Workers
 struct CatchUp: ~Copyable {
   private let tier: Tier
   private let notices: Notices
+  private let progress: Progress
   private let cancellation: Cancellation
   private let pool = PackWriter.makeBufferPool()
   private var digester = Digester()
   private var caughtUp: [String: Int] = [:]
 
-  init(_ tier: Tier, notices: Notices, cancellation: Cancellation) {
+  init(_ tier: Tier, notices: Notices, progress: Progress, cancellation: Cancellation) {
     self.tier = tier
     self.notices = notices
+    self.progress = progress
     self.cancellation = cancellation
   }
 
@@ -37,14 +39,20 @@ struct CatchUp: ~Copyable {
 
   private mutating func levelPacks() throws -> [PackID: UInt64] {
     var level: [PackID: UInt64] = [:]
+    var uneven: [(id: PackID, holders: [ObjectIdentifier: UInt64])] = []
     for (path, holders) in try holders(in: .packs) {
       guard let id = path.pack else { continue }
       if let byteCount = commonSize(of: holders) {
         level[id] = byteCount
-        continue
+      } else {
+        uneven.append((id, holders))
+        progress.expect(holders.values.max() ?? 0)
       }
+    }
+    for (id, holders) in uneven {
       try cancellation.check()
       if let byteCount = try spread(id, to: holders) { level[id] = byteCount }
+      progress.advance(holders.values.max() ?? 0)
     }
     return level
   }
@@ -55,7 +63,8 @@ struct CatchUp: ~Copyable {
   ) throws(StoreError) -> [(ObjectPath, [ObjectIdentifier: UInt64])] {
     var found: [ObjectPath: [ObjectIdentifier: UInt64]] = [:]
     for store in tier.writable {
-      for object in try store.list(folder) {
+      let listed = try tier.attempt(store) { () throws(StoreError) in try store.list(folder) }
+      for object in listed ?? [] {
         found[object.path, default: [:]][ObjectIdentifier(store)] = object.byteCount
       }
     }
@@ -82,13 +91,20 @@ struct CatchUp: ~Copyable {
       }
       let byteCount = UInt64(pack.byteCount)
       for other in tier.writable where holders[ObjectIdentifier(other)] != byteCount {
-        try pack.withBytes { bytes throws(StoreError) in try other.put(bytes, at: .pack(id)) }
-        caughtUp[other.name, default: 0] += 1
+        try catchUp(other) { () throws(StoreError) in
+          try pack.withBytes { bytes throws(StoreError) in try other.put(bytes, at: .pack(id)) }
+        }
       }
       return byteCount
     }
     notices.add("no good copy of pack \(id): \(reasons.joined(separator: "; "))")
     return nil
+  }
+
+  private mutating func catchUp(
+    _ store: any Store, with put: () throws(StoreError) -> Void
+  ) throws(StoreError) {
+    if try tier.attempt(store, put) != nil { caughtUp[store.name, default: 0] += 1 }
   }
 
   private mutating func levelSegments() throws {
@@ -97,8 +113,7 @@ struct CatchUp: ~Copyable {
       try cancellation.check()
       guard let bytes = goodSegment(name, among: tier.stores, &digester) else { continue }
       for other in tier.writable where holders[ObjectIdentifier(other)] != UInt64(bytes.count) {
-        try other.put(bytes.span.bytes, at: path)
-        caughtUp[other.name, default: 0] += 1
+        try catchUp(other) { () throws(StoreError) in try other.put(bytes.span.bytes, at: path) }
       }
     }
   }

@@ -1,6 +1,6 @@
 package import Hashing
 package import Indexes
-internal import Packs
+package import Packs
 package import Stores
 
 extension OpenTier {
@@ -19,6 +19,12 @@ extension OpenTier {
   package func forget(_ lost: [PackID: Set<ContentID>]) throws(StoreError) {
     guard !lost.isEmpty else { return }
     var digester = Digester()
+    // What is in memory alone would be made anew from the packs, with all that they list.
+    for adopted in index.adopted where adopted.segment.packs.contains(where: { lost[$0.id] != nil })
+    {
+      try tier.put(adopted.bytes, at: .segment(adopted.segment.name))
+      update { $0.publishAdopted(adopted.segment) }
+    }
     for segment in index.published where segment.packs.contains(where: { lost[$0.id] != nil }) {
       let kept = segment.indexedPacks().map { pack in
         guard let ids = lost[pack.id] else { return pack }
@@ -32,5 +38,25 @@ extension OpenTier {
       try tier.delete(.segment(segment.name))
       update { $0.replace([segment.name], with: made.segment) }
     }
+  }
+
+  /// Lists a whole pack anew where the index lists only a part of it, as one does that was made
+  /// while the pack was damaged.
+  ///
+  /// - Throws: ``StoreError``.
+  package func listWhole(_ pack: SealedPack) throws(StoreError) {
+    let index = index
+    guard pack.entries.contains(where: { index.location(of: $0.id) == nil }) else { return }
+    let byteCount = UInt64(pack.byteCount)
+    let isListed = index.segments.contains { segment in
+      guard let listed = segment.indexedPack(pack.id) else { return false }
+      return listed.byteCount == byteCount && listed.entries.count == pack.entries.count
+    }
+    if isListed { return }
+    var digester = Digester()
+    let made = makeSegment(
+      [IndexedPack(id: pack.id, byteCount: byteCount, entries: pack.entries)], &digester)
+    try tier.put(made.bytes, at: .segment(made.segment.name))
+    update { $0.publish(made.segment) }
   }
 }

@@ -58,10 +58,12 @@ package struct IndexRebuild: ~Copyable {
   }
 
   private func removeSegments(except kept: Set<Digest>) throws(StoreError) {
-    for store in tier.stores {
-      for object in try store.list(.index) {
-        let name = object.path.name(without: ".index").flatMap { Digest($0) }
-        if name.map({ !kept.contains($0) }) ?? true { try store.delete(object.path) }
+    for store in tier.writable {
+      _ = try tier.attempt(store) { () throws(StoreError) in
+        for object in try store.list(.index) {
+          let name = object.path.name(without: ".index").flatMap { Digest($0) }
+          if name.map({ !kept.contains($0) }) ?? true { try store.delete(object.path) }
+        }
       }
     }
   }

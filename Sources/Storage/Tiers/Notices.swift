@@ -5,16 +5,42 @@ internal import Synchronization
 ///
 /// Whoever runs the command shows these and exits with status 3. The same notice is kept once.
 package final class Notices: Sendable {
-  private let texts = Mutex<[String]>([])
+  private let entries = Mutex<[Entry]>([])
+
+  private struct Entry {
+    let text: String
+    let kind: String?
+    /// Further notices of the kind, which are only counted.
+    var more = 0
+  }
 
   package init() {}
 
-  package func add(_ text: String) {
-    texts.withLock { if !$0.contains(text), $0.count < Notices.limit { $0.append(text) } }
+  /// - Parameter kind: what there may be many of; after a few of them the others are counted.
+  package func add(_ text: String, of kind: String? = nil) {
+    entries.withLock { entries in
+      guard !entries.contains(where: { $0.text == text }), entries.count < Notices.limit else {
+        return
+      }
+      if let kind, entries.count(where: { $0.kind == kind }) >= Notices.shownOfKind,
+        let last = entries.lastIndex(where: { $0.kind == kind })
+      {
+        entries[last].more += 1
+      } else {
+        entries.append(Entry(text: text, kind: kind))
+      }
+    }
   }
 
-  package var all: [String] { texts.withLock { $0 } }
+  package var all: [String] {
+    entries.withLock { entries in
+      entries.flatMap { entry in
+        entry.more == 0 ? [entry.text] : [entry.text, "and \(entry.more) more \(entry.kind ?? "")"]
+      }
+    }
+  }
 
   /// Further ones tell a person no more.
   private static let limit = 1000
+  private static let shownOfKind = 3
 }

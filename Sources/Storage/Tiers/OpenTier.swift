@@ -2,7 +2,7 @@ package import Bytes
 package import Hashing
 internal import Indexes
 package import Packs
-internal import Stores
+package import Stores
 internal import Synchronization
 package import Workers
 
@@ -31,7 +31,8 @@ package final class OpenTier: Sendable {
   /// - Throws: ``TierError``, ``StoreError``, ``Cancelled``.
   package init(
     _ tier: Tier, notices: Notices, for purpose: Purpose = .reading, otherTiers: [Tier] = [],
-    healing: Bool = true, cancellation: Cancellation = Cancellation()
+    healing: Bool = true, progress: Progress = Progress(),
+    cancellation: Cancellation = Cancellation()
   ) throws {
     self.tier = tier
     self.notices = notices
@@ -45,27 +46,29 @@ package final class OpenTier: Sendable {
       listing = try TierListing(of: tier, notices: notices)
     case .writing:
       try tier.requireWritable()
-      var catchUp = CatchUp(tier, notices: notices, cancellation: cancellation)
+      var catchUp = CatchUp(
+        tier, notices: notices, progress: progress, cancellation: cancellation)
       listing = try catchUp.run()
     }
     current = Mutex(
-      try readIndex(of: tier, listing: listing, notices: notices, checkEverything: false))
+      try readIndex(
+        of: tier, listing: listing, notices: notices, healing: healing, checkEverything: false))
   }
 
   package var index: TierIndex { current.withLock { $0 } }
 
-  /// Reads every byte of the index after something in it led astray.
-  /// - Returns: whether it was damaged, and so is another now.
-  func recheckIndex() throws(StoreError) -> Bool {
+  /// Reads every byte of the index anew, once, after something in it led astray.
+  /// - Returns: whether it is another now.
+  package func recheckIndex() throws(StoreError) -> Bool {
     // Whoever comes second waits for the first, to go on with what that one found.
     try isRechecked.withLock { isDone throws(StoreError) in
       guard !isDone else { return false }
       isDone = true
-      let before = index.published.map(\.name)
       let listing = try TierListing(of: tier, notices: notices)
       let fresh = try readIndex(
-        of: tier, listing: listing, notices: notices, checkEverything: true)
-      guard fresh.published.map(\.name) != before else { return false }
+        of: tier, listing: listing, notices: notices, healing: repair.isActive,
+        checkEverything: true)
+      // Taken even where all names are the same: a segment may come from another store now.
       current.withLock { $0 = fresh }
       return true
     }
@@ -98,7 +101,7 @@ package final class OpenTier: Sendable {
     openedOthers.withLock { opened in
       if let opened { return opened }
       let found = otherTiers.compactMap { tier -> OpenTier? in
-        do { return try OpenTier(tier, notices: notices) } catch {
+        do { return try OpenTier(tier, notices: notices, healing: repair.isActive) } catch {
           notices.add("\(error)")
           return nil
         }
@@ -111,21 +114,23 @@ package final class OpenTier: Sendable {
 
 /// Reads all segments of a tier's index.
 private func readIndex(
-  of tier: Tier, listing: TierListing, notices: Notices, checkEverything: Bool
+  of tier: Tier, listing: TierListing, notices: Notices, healing: Bool, checkEverything: Bool
 ) throws(StoreError) -> TierIndex {
   var digester = Digester()
   var published: [Segment] = []
   var listed: Set<PackID> = []
+  let packs = listing.packs
   for (name, stores) in try segmentNames(in: tier, notices: notices) {
     guard
       let segment = openSegment(
-        name, in: stores, listing: listing, notices: notices, checkEverything: checkEverything,
-        &digester)
+        name, in: stores, listing: listing, notices: notices, healing: healing,
+        checkEverything: checkEverything, &digester)
     else { continue }
     published.append(segment)
-    listed.formUnion(segment.packs.map(\.id))
+    // One that is listed with another size was cut short when that was written, or is so now.
+    listed.formUnion(segment.packs.filter { packs[$0.id] == $0.byteCount }.map(\.id))
   }
-  let orphans = listing.packs.filter { !listed.contains($0.key) }
+  let orphans = packs.filter { !listed.contains($0.key) }
   return TierIndex(
     published: published, adopted: adopt(orphans, of: tier, notices: notices, &digester))
 }
@@ -133,7 +138,7 @@ private func readIndex(
 /// A segment from the first store that gives it undamaged; the others are healed from that.
 private func openSegment(
   _ name: Digest, in stores: [any Store], listing: TierListing, notices: Notices,
-  checkEverything: Bool, _ digester: inout Digester
+  healing: Bool, checkEverything: Bool, _ digester: inout Digester
 ) -> Segment? {
   var damages: [(store: any Store, damage: SegmentDamage)] = []
   var found: Segment?
@@ -150,6 +155,10 @@ private func openSegment(
   for (store, damage) in damages {
     // Gone since the store was listed: another command has merged it into a larger one.
     if isGone(name, in: store) { continue }
+    guard healing else {
+      notices.add("\(damage)")
+      continue
+    }
     heal(name, in: store, after: damage, from: stores, notices: notices, &digester)
   }
   return found

@@ -9,7 +9,7 @@ internal import Synchronization
 /// Shared by all readers of a tier; one pack is healed at a time and once, whatever comes of it.
 final class ReadRepair: Sendable {
   private let donors: [any Store]
-  private let isActive: Bool
+  let isActive: Bool
   private let notices: Notices
   private let pool = PackWriter.makeBufferPool()
   private let state = Mutex(State())
@@ -40,13 +40,19 @@ final class ReadRepair: Sendable {
     state.withLock { state in
       guard state.seen.insert(patient).inserted else { return }
       let what = "pack \(pack) in store \(store.name): \(problem)"
-      guard isActive, !state.readOnly.contains(patient.store) else { return notices.add(what) }
+      let damaged = "damaged packs in store \(store.name)"
+      guard isActive, !state.readOnly.contains(patient.store) else {
+        return notices.add(what, of: damaged)
+      }
       guard let (good, donor) = wholeCopy(of: pack, besides: store) else {
-        return notices.add("\(what); `kluis scrub --repair` may be able to repair it")
+        return notices.add(
+          "\(what); `kluis scrub --repair` may be able to repair it", of: damaged)
       }
       do throws(StoreError) {
         try good.withBytes { bytes throws(StoreError) in try store.put(bytes, at: .pack(pack)) }
-        notices.add("\(what); repaired from store \(donor.name)")
+        notices.add(
+          "\(what); repaired from store \(donor.name)",
+          of: "packs of store \(store.name), repaired as well")
       } catch {
         state.readOnly.insert(patient.store)
         notices.add("\(what); not repaired: \(error)")

@@ -17,7 +17,7 @@ package struct RecordSet: Sendable {
   }
 
   /// The numbers in the set, ascending.
-  package func forEach(_ body: (Int) -> Void) {
+  package func visit(_ body: (Int) -> Void) {
     for (place, word) in words.enumerated() {
       var rest = word
       while rest != 0 {

@@ -92,11 +92,28 @@ package struct Tier: Sendable {
         failures.withLock { $0.append((store, error)) }
       }
     }
-    let failed = failures.withLock { $0 }
-    guard let first = failed.first?.1 else { return }
-    guard case .atLeast(let needed) = rule, targets.count - failed.count >= needed else {
-      throw first
+    try drop(failures.withLock { $0 }, of: targets.count)
+  }
+
+  /// Runs `body` for one of the stores that are written to. One that fails gets nothing more, and
+  /// the result is nil.
+  ///
+  /// - Throws: what `body` throws, where the rule needs the store.
+  package func attempt<Result>(
+    _ store: any Store, _ body: () throws(StoreError) -> Result
+  ) throws(StoreError) -> Result? {
+    do throws(StoreError) { return try body() } catch {
+      try drop([(store, error)], of: writable.count)
+      return nil
     }
+  }
+
+  /// Leaves out stores that failed; throws what the first threw where that breaks the rule.
+  ///
+  /// - Parameter count: stores that were written to, those that failed with them.
+  private func drop(_ failed: [(any Store, StoreError)], of count: Int) throws(StoreError) {
+    guard let first = failed.first?.1 else { return }
+    guard case .atLeast(let needed) = rule, count - failed.count >= needed else { throw first }
     for (store, error) in failed where dropped.add(store) {
       notices.add(
         "store \(store.name) misses what is written from now on: \(error); the next backup or "

@@ -99,6 +99,12 @@ package struct TierIndex: Sendable {
     published.append(segment)
   }
 
+  /// Moves an adopted segment, which was put into the stores, among the published ones.
+  mutating func publishAdopted(_ segment: Segment) {
+    adopted.removeAll { $0.segment.name == segment.name }
+    published.append(segment)
+  }
+
   mutating func forgetAdopted() { adopted = [] }
 }
 

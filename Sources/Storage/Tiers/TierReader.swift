@@ -51,6 +51,9 @@ package struct TierReader: ~Copyable {
     }
   }
 
+  /// The bytes of a chunk or map whose length is not known for sure.
+  package mutating func bytes(of id: ContentID) throws -> [UInt8] { try map(id) }
+
   private mutating func ownMap(_ id: ContentID) throws -> [UInt8] {
     let location = try locate(id)
     do { return try map(id, at: location) } catch {

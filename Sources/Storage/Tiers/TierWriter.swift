@@ -224,9 +224,13 @@ package final class TierWriter: Sendable {
     }
     // A damaged segment must not spread into a new one that looks sound.
     guard chosen.allSatisfy({ $0.isIntact(digester: &digester) }) else { return }
-    var seen: Set<PackID> = []
-    let packs = chosen.flatMap { $0.indexedPacks() }.filter { seen.insert($0.id).inserted }
-    let merged = try store(makeSegment(packs, &digester))
+    // Of a pack that several list, the list that was made while it was whole is the longest.
+    var packs: [PackID: IndexedPack] = [:]
+    for pack in chosen.flatMap({ $0.indexedPacks() })
+    where pack.entries.count >= packs[pack.id]?.entries.count ?? 0 {
+      packs[pack.id] = pack
+    }
+    let merged = try store(makeSegment(packs.values.sorted { $0.id < $1.id }, &digester))
     for segment in chosen where segment.name != merged.name {
       try open.tier.delete(.segment(segment.name))
     }

@@ -8,7 +8,9 @@ extension Tier {
   ) throws(StoreError) -> [ObjectPath: [any Store]] {
     var holders: [ObjectPath: [any Store]] = [:]
     for (store, objects) in try list(folder, of: stores, notices: notices) {
-      for object in objects { holders[object.path, default: []].append(store) }
+      for object in objects where object.path.isObject(in: folder) {
+        holders[object.path, default: []].append(store)
+      }
     }
     return holders
   }
@@ -17,10 +19,12 @@ extension Tier {
 /// A document as the first of `stores` that has it undamaged gives it; the damaged ones before it
 /// are healed from that.
 ///
-/// - Parameter isSound: whether it is what its name says.
+/// - Parameters:
+///   - healing: false to note what is damaged and leave it as it is.
+///   - isSound: whether it is what its name says.
 func readDocument<Value: Decodable>(
   _ type: Value.Type, _ path: ObjectPath, from stores: [any Store], notices: Notices,
-  isSound: (Value) -> Bool
+  healing: Bool = true, isSound: (Value) -> Bool
 ) -> Value? {
   var failed: [(store: any Store, problem: String)] = []
   for store in stores {
@@ -31,6 +35,10 @@ func readDocument<Value: Decodable>(
         throw DocumentDamage("it does not belong to the name of its file")
       }
       for (damaged, problem) in failed {
+        guard healing else {
+          notices.add(problem)
+          continue
+        }
         heal(path, in: damaged, with: bytes, after: problem, notices: notices)
       }
       return value
@@ -72,13 +80,17 @@ extension Vault {
   /// Gives each store that is written to the points and machines that it misses.
   ///
   /// Only after packs and index: a point says that all it names is there.
-  package func levelDocuments(of tier: Tier, notices: Notices) throws(StoreError) {
+  ///
+  /// - Parameter excluded: stores that get nothing.
+  package func levelDocuments(
+    of tier: Tier, besides excluded: [any Store] = [], notices: Notices
+  ) throws(StoreError) {
     guard tier.copyCount > 1 else { return }
     for folder in [ObjectFolder.points, .machines] {
       var sizes: [ObjectPath: [UInt64]] = [:]
       var holders: [ObjectPath: [any Store]] = [:]
       for (store, objects) in try list(folder, of: tier.stores, notices: notices) {
-        for object in objects {
+        for object in objects where object.path.isObject(in: folder) {
           sizes[object.path, default: []].append(object.byteCount)
           holders[object.path, default: []].append(store)
         }
@@ -91,9 +103,15 @@ extension Vault {
         let newest = copies.max { ($0.updated ?? 0) < ($1.updated ?? 0) }
         guard let newest else { continue }
         for store in tier.writable
-        where !copies.contains(where: { $0.store === store && $0.bytes == newest.bytes }) {
-          try store.put(newest.bytes.span.bytes, at: path)
-          notices.add("store \(store.name) lacked \(path), and was caught up")
+        where !excluded.contains(where: { $0 === store })
+          && !copies.contains(where: { $0.store === store && $0.bytes == newest.bytes })
+        {
+          let isDone: Void? = try tier.attempt(store) { () throws(StoreError) in
+            try store.put(newest.bytes.span.bytes, at: path)
+          }
+          if isDone != nil {
+            notices.add("store \(store.name) lacked \(path), and was caught up")
+          }
         }
       }
     }

@@ -21,8 +21,14 @@ extension Vault {
     let holders = secondary.stores.filter { store in
       (try? store.byteCount(of: .lastSync)) != nil
     }
-    guard !holders.isEmpty else { return nil }
-    return readDocument(LastSync.self, .lastSync, from: holders, notices: notices) { _ in true }
+    // A store that was away tells of an earlier one.
+    let found = holders.indices.compactMap { number in
+      readDocument(
+        LastSync.self, .lastSync, from: Array(holders[number...] + holders[..<number]),
+        notices: notices
+      ) { _ in true }
+    }
+    return found.max { $0.time < $1.time }
   }
 
   package func saveLastSync(_ sync: LastSync) throws {

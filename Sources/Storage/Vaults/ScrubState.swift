@@ -44,7 +44,14 @@ extension Vault {
   package func saveScrubState(_ state: ScrubState?) throws(StoreError) {
     let stores = tiers.flatMap(\.stores)
     guard let state else {
-      for store in stores { try store.delete(.scrubState) }
+      var failure: StoreError?
+      for store in stores {
+        do throws(StoreError) {
+          // A store that may not be written to has none to remove.
+          if try store.byteCount(of: .scrubState) != nil { try store.delete(.scrubState) }
+        } catch { failure = error }
+      }
+      if let failure { throw failure }
       return
     }
     let document = SealedDocument.encode(state)

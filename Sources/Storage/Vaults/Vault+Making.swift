@@ -60,9 +60,12 @@ extension Vault {
   static func refuseOverlap(_ paths: [FilePath], home: FilePath?) throws {
     let real = try paths.map { try realPath($0) }
     for (number, path) in real.enumerated() {
-      for other in real[..<number] where path.starts(with: other) || other.starts(with: path) {
+      for other in real[..<number] {
+        // A directory that is mounted twice has two paths.
+        let isSame = try path == other || isOneDirectory(path, other)
+        guard isSame || path.starts(with: other) || other.starts(with: path) else { continue }
         throw VaultError.unsupported(
-          path == other
+          isSame
             ? "\(path) is named as two stores: each copy needs a directory of its own"
             : "the stores \(other) and \(path) lie inside one another: each copy needs a "
               + "directory of its own")
@@ -72,6 +75,11 @@ extension Vault {
     for path in real where home != path && home.starts(with: path) {
       throw VaultError.unsupported("\(home) lies inside the store \(path): choose another place")
     }
+  }
+
+  private static func isOneDirectory(_ a: FilePath, _ b: FilePath) throws(FileError) -> Bool {
+    guard let first = try fileStatus(a), let second = try fileStatus(b) else { return false }
+    return first.device == second.device && first.inode == second.inode
   }
 }
 

@@ -8,27 +8,35 @@ extension Vault {
   ///
   /// Stores that cannot be used are noted, and are left to each tier as absent.
   ///
+  /// - Parameter patience: how long a store may take to answer; one that takes longer counts as
+  ///   absent.
   /// - Throws: ``VaultError``, ``StoreError``.
-  package static func open(_ path: FilePath, notices: Notices = Notices()) throws -> Vault {
+  package static func open(
+    _ path: FilePath, patience: Duration = .seconds(20), notices: Notices = Notices()
+  ) throws -> Vault {
     let (directory, found) = try findDescriptor(path, notices: notices)
     var descriptor = found
     var places = StorePlaces(descriptor: descriptor, directory: directory).find()
-    var stores = OpenedStores(descriptor, at: places, notices: notices)
+    var stores = OpenedStores(descriptor, at: places, patience, notices)
     // A store that was away may tell of others as they were before.
     if let newest = stores.newestDescriptor, newest.revision > descriptor.revision {
       descriptor = newest
       descriptor.tier = found.tier
       places = StorePlaces(descriptor: descriptor, directory: directory).find()
-      stores = OpenedStores(descriptor, at: places, notices: notices)
+      stores = OpenedStores(descriptor, at: places, patience, notices)
     }
     guard !descriptor.stores.isEmpty else {
       throw VaultError.damaged(
         directory.appending("vault.json").string, reason: "it names no store")
     }
     stores.bringUpToDate(descriptor, notices: notices)
+    let tiers = stores.tiers(of: descriptor, notices)
+    if tiers.allSatisfy(\.stores.isEmpty) {
+      throw VaultError.unreachable(tiers.flatMap(\.absent).map(\.name))
+    }
     return try Vault(
-      path: directory, descriptor: descriptor, tiers: stores.tiers(of: descriptor, notices),
-      places: places)
+      path: directory, descriptor: descriptor, tiers: tiers,
+      places: places, patience: patience)
   }
 
   /// The descriptor in a directory, else in those that lie in it.
@@ -97,13 +105,24 @@ private struct OpenedStores {
     var absence: String?
   }
 
-  init(_ descriptor: VaultDescriptor, at places: [FilePath], notices: Notices) {
+  init(
+    _ descriptor: VaultDescriptor, at places: [FilePath], _ patience: Duration, _ notices: Notices
+  ) {
     for (entry, place) in zip(descriptor.stores, places) {
-      var opened = Opened(tier: entry.tier, store: DirectoryStore(place))
+      let store = DirectoryStore(place)
+      // Where there is no other store, there is nothing to do but wait.
+      let isAlone = descriptor.stores.count == 1
+      var opened = Opened(
+        tier: entry.tier, store: isAlone ? store : PatientStore(store, patience: patience))
       do {
         let found = try opened.store.readDescriptor(notices: notices)
         opened.descriptor = found
-        if found == nil { opened.absence = "it holds no vault.json: is its disk mounted?" }
+        if found == nil {
+          // An empty mount point looks like a store without anything in it, and is not one.
+          if try opened.store.list(.packs).isEmpty {
+            opened.absence = "it holds no vault.json: is its disk mounted?"
+          }
+        }
         if let found, found.id != descriptor.id { opened.absence = "it belongs to another vault" }
       } catch VaultError.damaged(let name, let reason) {
         // What it holds is as good as before; only the descriptor has to be written anew.

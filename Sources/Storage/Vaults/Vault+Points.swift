@@ -17,22 +17,40 @@ extension Vault {
   /// All points of a machine, or of all machines, oldest first.
   ///
   /// A point whose file is damaged is left out and noted.
+  ///
+  /// - Parameter healing: whether files that turn out damaged are repaired from good ones at once.
   package func points(
-    of machine: String? = nil, notices: Notices
+    of machine: String? = nil, notices: Notices, healing: Bool = true
   ) throws(StoreError) -> [ListedPoint] {
-    try scan(of: machine, notices: notices).points
+    try scan(of: machine, notices: notices, healing: healing).points
+  }
+
+  /// The time of a machine's newest point, as the names of the files tell: that of one whose file
+  /// is damaged counts as well.
+  package func newestTime(
+    of machine: String, notices: Notices
+  ) throws(StoreError) -> Timestamp? {
+    var newest: Timestamp?
+    for tier in tiers where !tier.stores.isEmpty {
+      for path in try tier.holders(of: .points, notices: notices).keys {
+        guard let point = path.point, point.machine == machine else { continue }
+        let text = point.name.split(separator: "-").dropLast().joined(separator: "-")
+        if let time = Timestamp(text) { newest = max(newest ?? time, time) }
+      }
+    }
+    return newest
   }
 
   /// The points whose files are good, oldest first, and the names of those that no store gives.
   private func scan(
-    of machine: String?, notices: Notices
+    of machine: String?, notices: Notices, healing: Bool = true
   ) throws(StoreError) -> (points: [ListedPoint], damaged: Set<ObjectPath>) {
     var found: [ObjectPath: ListedPoint] = [:]
     var damaged: Set<ObjectPath> = []
     for tier in tiers where !tier.stores.isEmpty {
       let holders = try tier.holders(of: .points, notices: notices)
       for (path, stores) in holders where path.folder == machine ?? path.folder {
-        guard let point = readPoint(path, from: stores, notices: notices) else {
+        guard let point = readPoint(path, from: stores, notices: notices, healing: healing) else {
           damaged.insert(path)
           continue
         }
@@ -48,9 +66,11 @@ extension Vault {
   }
 
   private func readPoint(
-    _ path: ObjectPath, from stores: [any Store], notices: Notices
+    _ path: ObjectPath, from stores: [any Store], notices: Notices, healing: Bool
   ) -> RecoveryPoint? {
-    readDocument(RecoveryPoint.self, path, from: stores, notices: notices) { point in
+    readDocument(
+      RecoveryPoint.self, path, from: stores, notices: notices, healing: healing
+    ) { point in
       point.isSound && path == .point(machine: point.machine, name: point.fileName)
     }
   }
@@ -116,13 +136,24 @@ extension Vault {
   }
 
   /// Makes a point's machine known in another tier, unless that knows it as it was later.
+  ///
+  /// A document that is damaged is no reason not to copy the point.
   package func copyMachine(
     of point: RecoveryPoint, from source: Tier, to target: Tier, _ notices: Notices
   ) throws {
-    guard let machine = try machine(point.machine, in: source, notices: notices) else { return }
-    let known = try self.machine(point.machine, in: target, notices: notices)
+    guard let machine = try goodMachine(point.machine, in: source, notices) else { return }
+    let known = try goodMachine(point.machine, in: target, notices)
     if let known, (known.updated ?? point.time) > (machine.updated ?? point.time) { return }
     if known != machine { try save(machine, to: target) }
+  }
+
+  private func goodMachine(
+    _ name: String, in tier: Tier, _ notices: Notices
+  ) throws -> Machine? {
+    do { return try machine(name, in: tier, notices: notices) } catch let error as VaultError {
+      notices.add("\(error)")
+      return nil
+    }
   }
 
   package func save(_ machine: Machine, to tier: Tier) throws(StoreError) {

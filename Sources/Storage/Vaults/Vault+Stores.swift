@@ -9,7 +9,7 @@ extension Vault {
   package func latest(notices: Notices) throws -> Vault {
     // A vault in memory has no place where it could be looked at again.
     guard !places.isEmpty else { return self }
-    let now = try Vault.open(path, notices: notices)
+    let now = try Vault.open(path, patience: patience, notices: notices)
     return now.descriptor.revision == descriptor.revision ? self : now
   }
 
@@ -25,15 +25,17 @@ extension Vault {
     return (now, renewed)
   }
 
-  /// The number of the store at `path`, where it is now or was when it was made.
-  ///
-  /// - Throws: ``VaultError/unsupported(_:)`` with the stores that there are.
-  package func storeNumber(at path: FilePath) throws -> Int {
+  /// The number of the store at `path`, where it is now or was when it was made; nil where none is.
+  package func knownStoreNumber(at path: FilePath) throws -> Int? {
     let wanted = try absolutePath(path)
-    let found = descriptor.stores.indices.first {
+    return descriptor.stores.indices.first {
       places[$0] == wanted || FilePath(descriptor.stores[$0].path) == wanted
     }
-    guard let found else {
+  }
+
+  /// - Throws: ``VaultError/unsupported(_:)`` with the stores that there are.
+  package func storeNumber(at path: FilePath) throws -> Int {
+    guard let found = try knownStoreNumber(at: path) else {
       throw VaultError.unsupported(
         "\(path) is no store of this vault; its stores are "
           + places.map(\.string).joined(separator: ", "))
@@ -41,12 +43,21 @@ extension Vault {
     return found
   }
 
+  /// Refuses directories of which one is, or lies in, another one or a store of this vault.
+  package func requireApart(_ paths: [FilePath]) throws {
+    try Vault.refuseOverlap(places + paths.map { try absolutePath($0) }, home: nil)
+  }
+
   /// Makes a directory ready to become a store, or takes one up that was begun before.
   ///
+  /// - Parameter lost: the store in whose place it comes, which is lost.
   /// - Throws: ``VaultError`` where it holds something else, or lies in another store.
-  package func prepareStore(at path: FilePath, in tier: Tier.Name) throws -> any Store {
+  package func prepareStore(
+    at path: FilePath, in tier: Tier.Name, inPlaceOf lost: Int? = nil
+  ) throws -> any Store {
     let path = try absolutePath(path)
-    try Vault.refuseOverlap(places + [path], home: nil)
+    let others = places.indices.filter { $0 != lost }.map { places[$0] }
+    try Vault.refuseOverlap(others + [path], home: nil)
     let store = DirectoryStore(path)
     if try (directoryEntries(path) ?? []).isEmpty {
       var own = descriptor
@@ -80,7 +91,7 @@ extension Vault {
     for path in places + [path] where told.insert(path).inserted {
       try tell(path, renewed, notices: notices)
     }
-    return try Vault.open(FilePath(stores[0].path), notices: notices)
+    return try Vault.open(path, patience: patience, notices: notices)
   }
 
   private func tell(

@@ -16,9 +16,12 @@ package final class Vault: Sendable {
   package let tiers: [Tier]
   /// Where each store of ``descriptor`` is now, in its order.
   package let places: [FilePath]
+  /// How long a store may take to answer.
+  let patience: Duration
 
   package init(
-    path: FilePath, descriptor: VaultDescriptor, tiers: [Tier], places: [FilePath] = []
+    path: FilePath, descriptor: VaultDescriptor, tiers: [Tier], places: [FilePath] = [],
+    patience: Duration = .seconds(20)
   ) throws(VaultError) {
     guard let chunker = descriptor.chunker, let compression = descriptor.compressionSetting,
       descriptor.identity == "sha256"
@@ -32,6 +35,7 @@ package final class Vault: Sendable {
     self.compression = compression
     self.tiers = tiers
     self.places = places
+    self.patience = patience
   }
 
   package func tier(_ name: Tier.Name) -> Tier? { tiers.first { $0.name == name } }
@@ -42,24 +46,24 @@ package final class Vault: Sendable {
     return tier
   }
 
+  /// The other tiers that can be read, the nearest first.
+  package func tiers(besides tier: Tier) -> [Tier] {
+    tiers.filter { $0.name != tier.name && !$0.stores.isEmpty }
+  }
+
   /// Where backups go first: the snapshot tier where there is one.
   package var firstTier: Tier { tiers[0] }
 
-  /// Opens a tier for a command that reads. What it has lost is read from `otherTiers`.
-  package func openForReading(
-    _ tier: Tier, otherTiers: [Tier] = [], notices: Notices
-  ) throws -> OpenTier {
-    try OpenTier(tier, notices: notices, otherTiers: otherTiers)
-  }
-
   /// Opens a tier for a command that writes, all its stores brought to hold the same first.
   ///
+  /// - Parameter progress: is told how far that has come.
   /// - Throws: ``TierError`` where too few of them can be used; ``StoreError``, ``Cancelled``.
   package func openForWriting(
-    _ tier: Tier, notices: Notices, cancellation: Cancellation = Cancellation()
+    _ tier: Tier, notices: Notices, progress: Progress = Progress(),
+    cancellation: Cancellation = Cancellation()
   ) throws -> OpenTier {
     let open = try OpenTier(
-      tier, notices: notices, for: .writing, cancellation: cancellation)
+      tier, notices: notices, for: .writing, progress: progress, cancellation: cancellation)
     try levelDocuments(of: tier, notices: notices)
     return open
   }

@@ -6,6 +6,8 @@ package enum VaultError: Error, Sendable, CustomStringConvertible {
   case unsupported(String)
   case exists(String)
   case tierMissing(String)
+  /// No store can be used; their names.
+  case unreachable([String])
   case unknownMachine(String)
   case unknownPoint(String)
   case unknownDisk(String, point: String, known: [String])
@@ -21,6 +23,8 @@ package enum VaultError: Error, Sendable, CustomStringConvertible {
     case .unsupported(let what): what
     case .exists(let path): "\(path) exists and is not empty: choose another place for the vault"
     case .tierMissing(let name): "this vault has no \(name) tier"
+    case .unreachable(let stores):
+      "no store of this vault can be used: \(stores.joined(separator: ", "))"
     case .unknownMachine(let name):
       "machine \(quoted(name)) has no recovery point in this vault (see `kluis points`)"
     case .unknownPoint(let name): "no recovery point \(quoted(name)) (see `kluis points`)"

@@ -19,6 +19,10 @@ int64_t linux_seek_hole(int fd, uint64_t offset);
 int64_t linux_truncate(int fd, uint64_t size);
 int64_t linux_sync(int fd);
 
+/// Whether what is read and written goes past the page cache. Fails with -EINVAL where the file
+/// system cannot do that.
+int64_t linux_set_direct(int fd, int direct);
+
 /// Makes a range of a file or block device read as zeros, keeping its size.
 int64_t linux_punch_hole(int fd, uint64_t offset, uint64_t count);
 /// The size of a block device in bytes.

@@ -101,7 +101,8 @@ struct ScrubCommand: ParsableCommand {
     let problems = report.stores.reduce(0) { $0 + $1.problems.count }
     let repaired = report.stores.reduce(0) { $0 + $1.repairedCount }
     if problems == 0 { return "all good" }
-    if repaired == problems { return "\(problems) objects repaired" }
-    return "\(problems - repaired) of \(problems) objects with problems are NOT repaired"
+    if repaired == problems { return "\(Text.count(problems, "object")) repaired" }
+    if repair { return "\(problems - repaired) of \(problems) objects could NOT be repaired" }
+    return "\(Text.count(problems, "object")) missing or damaged; `kluis scrub --repair` heals them"
   }
 }

@@ -65,7 +65,8 @@ struct ReplaceCopy: ParsableCommand {
 
   func run() throws {
     try Session.run([kluis.shared, shared], harmless: StoreChange.harmless) { session in
-      let vault = try session.openVault()
+      // That OLD is gone is why it is replaced, and not degraded any more afterwards.
+      let vault = try session.openVault(telling: Notices())
       try StoreChange(session: session).run("replace-copy") { progress in
         try Restructuring(of: vault, notices: session.notices).replaceCopy(
           at: FilePath(old), by: FilePath(new), progress: progress,

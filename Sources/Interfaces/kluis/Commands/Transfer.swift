@@ -58,14 +58,18 @@ struct PhaseTwo {
       throw VaultError.tierMissing(Tier.Name.snapshot.rawValue)
     }
     let missing = points.filter { $0.tiers.contains(.snapshot) && !$0.tiers.contains(.vault) }
-    if missing.isEmpty { return PointCopy.Report() }
-    let copy = PointCopy(
-      vault: vault, from: try OpenTier(snapshot, notices: session.notices),
-      to: try vault.openForWriting(
-        target, notices: session.notices, cancellation: session.cancellation))
     return try session.withProgress("transfer") { progress in
-      try copy.run(
-        missing.map(\.point), progress: progress, cancellation: session.cancellation)
+      let open = try vault.openForWriting(
+        target, notices: session.notices, progress: progress,
+        cancellation: session.cancellation)
+      // Only now: a transfer that was cut off may have left a point on one store of three.
+      if missing.isEmpty { return PointCopy.Report() }
+      return try PointCopy(
+        vault: vault,
+        from: try OpenTier(
+          snapshot, notices: session.notices, otherTiers: vault.tiers(besides: snapshot)),
+        to: open
+      ).run(missing.map(\.point), progress: progress, cancellation: session.cancellation)
     }
   }
 

@@ -54,11 +54,25 @@ struct Session {
   }
 
   /// Opens the vault that `--vault` or `KLUIS_VAULT` names.
-  func openVault() throws -> Vault {
+  ///
+  /// - Parameter notices: is told of stores that cannot be used; this session's by default.
+  func openVault(telling notices: Notices? = nil) throws -> Vault {
     guard let path = options.vault ?? ProcessInfo.processInfo.environment["KLUIS_VAULT"],
       !path.isEmpty
     else { throw ValidationError("no vault named: give --vault PATH, or set KLUIS_VAULT") }
-    return try Vault.open(FilePath(path), notices: notices)
+    return try Vault.open(
+      FilePath(path), patience: try patience(), notices: notices ?? self.notices)
+  }
+
+  /// How long a store may take to answer before another is asked.
+  private func patience() throws -> Duration {
+    guard let text = ProcessInfo.processInfo.environment["KLUIS_PATIENCE"] else {
+      return .seconds(20)
+    }
+    guard let seconds = Double(text), seconds > 0, seconds < 1e6 else {
+      throw ValidationError("KLUIS_PATIENCE is a number of seconds, not '\(text)'")
+    }
+    return .seconds(seconds)
   }
 
   /// Prints unless that was not wanted.
@@ -85,9 +99,9 @@ enum TierChoice: String, ExpressibleByArgument, CaseIterable {
     _ listed: ListedPoint, in vault: Vault, notices: Notices
   ) throws -> OpenTier {
     if let name { return try OpenTier(try vault.require(name), notices: notices) }
-    let holding = try listed.tiers.map { try vault.require($0) }
+    let nearest = try vault.require(listed.tiers[0])
     return try OpenTier(
-      holding[0], notices: notices, otherTiers: Array(holding.dropFirst()))
+      nearest, notices: notices, otherTiers: vault.tiers(besides: nearest))
   }
 
   /// Refuses a tier that the vault does not have, or of which no store can be used.

@@ -1,0 +1,77 @@
+import Glibc
+import TestSupport
+import Tiers
+import Workers
+
+/// What happens in the middle of an operation.
+enum Disturbance {
+  case none
+  /// The stores of a tier lose power, some a put before the others.
+  case powerLoss([(store: MemoryStore, puts: Int)])
+  /// The user stops the operation, after so many puts into a store.
+  case stop(MemoryStore, puts: Int)
+  /// The user stops the operation after a while.
+  case stopLater(microseconds: UInt32)
+
+  /// - Parameter world: whose stores are disturbed.
+  init(of world: World, random: inout SeededRandom) {
+    let present = world.stores.filter { !$0.isAway }
+    guard random.below(5) < 2, !present.isEmpty else {
+      self = .none
+      return
+    }
+    if world.shape.isOnDisk {
+      self = .stopLater(microseconds: UInt32(random.below(60_000)))
+      return
+    }
+    let puts = random.below(9)
+    let victim = present[random.below(present.count)]
+    func memory(_ store: SimulatedStore) -> MemoryStore? { (store.place as? MemoryPlace)?.store }
+    switch random.below(5) {
+    case 0: self = memory(victim).map { .stop($0, puts: puts + 1) } ?? .none
+    case 1, 2: self = .powerLoss(memory(victim).map { [($0, puts)] } ?? [])
+    default:
+      let hit = present.filter { $0.tier == victim.tier }.compactMap(memory)
+      self = .powerLoss(hit.map { ($0, puts + random.below(2)) })
+    }
+  }
+
+  func begin(_ cancellation: Cancellation) -> WorkerThread? {
+    switch self {
+    case .none: break
+    case .powerLoss(let stores): for (store, puts) in stores { store.losePower(afterPuts: puts) }
+    case .stop(let store, let puts): store.call(afterPuts: puts) { cancellation.request() }
+    case .stopLater(let microseconds):
+      return WorkerThread {
+        usleep(microseconds)
+        cancellation.request()
+      }
+    }
+    return nil
+  }
+
+  func end(_ timer: WorkerThread?) {
+    switch self {
+    case .none: break
+    case .powerLoss(let stores): for (store, _) in stores { store.restorePower() }
+    case .stop(let store, _): store.call(afterPuts: 0, nil)
+    case .stopLater: timer?.wait()
+    }
+  }
+
+  var isNone: Bool { if case .none = self { true } else { false } }
+}
+
+extension Disturbance: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .none: ""
+    case .powerLoss(let stores):
+      ", power lost in "
+        + stores.map { "\($0.store.name) after \($0.puts)" }
+        .joined(separator: ", ")
+    case .stop(let store, let puts): ", stopped after \(puts) puts into \(store.name)"
+    case .stopLater(let microseconds): ", stopped after \(microseconds) µs"
+    }
+  }
+}

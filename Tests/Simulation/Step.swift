@@ -1,0 +1,51 @@
+import TestSupport
+
+/// One thing that happens in a history. What exactly follows from its seed and from the world as it
+/// is then, so a history may lose steps and still be one.
+struct Step: Sendable, CustomStringConvertible {
+  enum Kind: String, CaseIterable, Sendable {
+    // Operations.
+    case backUp, backUpOnlySnapshot, transfer, replicate, verify, scrub, repair, resumeRepair
+    case rebuildIndex, restore
+    // Faults.
+    case lose, bringBack, empty, remember, rollBack, damage, limit, relieve
+    // Looking whether all is as promised.
+    case check
+  }
+
+  let kind: Kind
+  let seed: UInt64
+
+  /// How often a kind comes among all.
+  private static func weight(of kind: Kind) -> Int {
+    switch kind {
+    case .backUp: 24
+    case .backUpOnlySnapshot: 5
+    case .transfer, .replicate, .repair: 7
+    case .verify, .scrub, .rebuildIndex, .remember, .limit: 3
+    case .resumeRepair: 2
+    case .restore, .empty, .check: 4
+    case .rollBack: 4
+    case .lose: 8
+    case .bringBack: 7
+    case .damage: 14
+    case .relieve: 4
+    }
+  }
+
+  private static let choices = Kind.allCases.flatMap { kind in
+    [Kind](repeating: kind, count: weight(of: kind))
+  }
+
+  init(random: inout SeededRandom) {
+    kind = Self.choices[random.below(Self.choices.count)]
+    seed = random.next()
+  }
+
+  init(_ kind: Kind, seed: UInt64) {
+    self.kind = kind
+    self.seed = seed
+  }
+
+  var description: String { kind.rawValue }
+}
