@@ -38,6 +38,7 @@ lint: packages ## Check the style and the rules of the house
 bench: build ## Measure against restic, borg and casync (an hour, 60 GB of disk)
 	Benchmarks/make-images
 	Benchmarks/compare
+	Benchmarks/copies
 
 tsan: packages ## Look for data races in the engine
 	TSAN_OPTIONS=suppressions=$(CURDIR)/.ci/tsan-suppressions $(SWIFT) test --sanitize=thread \
