@@ -183,8 +183,8 @@ struct ScrubRepair: ~Copyable {
     try storeAnew(lost, in: tier)
   }
 
-  /// Writes what others can give of lost records into new packs. The rest is out of the index, so the
-  /// next backup stores it.
+  /// Writes what others can give of lost records into new packs. The rest is out of the index, so
+  /// that the next backup stores it.
   private func storeAnew(
     _ lost: [PackID: [PackRepair.LostRecord]], in tier: OpenTier
   ) throws {
@@ -219,8 +219,13 @@ struct ScrubRepair: ~Copyable {
   }
 
   /// Puts the best that can be made of a pack into all stores: no store loses a good record by it.
+  ///
+  /// A store that lacks the pack stays so while others are away: one of them may have it whole, and
+  /// catches up what is missing, not what is there.
   private mutating func keepBest(_ bytes: [UInt8], at path: ObjectPath, in tier: Tier) {
     for number in contents.stores(of: tier.name) where !refusing.contains(number) {
+      let isThere = contents.stores[number].objects[path] != nil
+      guard isThere || tier.absent.isEmpty else { continue }
       do throws(StoreError) {
         try contents.stores[number].store.put(bytes.span.bytes, at: path)
       } catch {
