@@ -68,7 +68,7 @@ import Tiers
     near[1].flipBit(99, of: .scrubState)
     #expect(vault.scrubState() == nil, "what cannot be read is no state")
     try vault.saveScrubState(state("packs/c"))
-    try vault.saveScrubState(nil)
+    try vault.removeScrubState()
     for store in near + far { #expect(store.bytes(at: .scrubState) == nil) }
     for store in near + far { store.fail(.put, number: 1) }
     #expect(throws: StoreError.self) { try vault.saveScrubState(state("packs/b")) }
@@ -78,7 +78,7 @@ import Tiers
   func stuckState() throws {
     for store in near { store.place(SealedDocument.encode(state("packs/b")), at: .scrubState) }
     near[0].fail(.delete, number: 1)
-    #expect(throws: StoreError.self) { try vault.saveScrubState(nil) }
+    #expect(throws: StoreError.self) { try vault.removeScrubState() }
     #expect(near[1].bytes(at: .scrubState) == nil)
   }
 

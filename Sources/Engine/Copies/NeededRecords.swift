@@ -50,11 +50,6 @@ final class NeededRecords: Sendable {
     }
   }
 
-  func isNeeded(_ id: ContentID) -> Bool {
-    guard let number = index.number(of: id) else { return false }
-    return state.withLock { $0.needed.contains(number) }
-  }
-
   /// Whether it is needed, and lies in that pack by the index.
   func isNeeded(_ id: ContentID, in pack: PackID) -> Bool {
     guard let number = index.number(of: id), index.location(numbered: number).pack == pack else {

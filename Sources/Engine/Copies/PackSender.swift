@@ -41,7 +41,7 @@ struct PackSender: ~Copyable {
     if Self.isWorthSendingWhole(pack, neededByteCount: wanted.neededByteCount) {
       return try writer.add(pack)
     }
-    for entry in pack.entries where needed.isNeeded(entry.id) {
+    for entry in found {
       let start = Int(entry.offset) + RecordHeader.byteCount
       let range = start..<start + Int(entry.storedByteCount)
       try pack.withBytes { bytes in

@@ -35,30 +35,32 @@ package struct Replication {
       secondary, notices: notices, progress: progress, cancellation: cancellation)
     // What is committed after this moment is for the next time.
     let started = Timestamp.now
-    let missing = try points { $0.contains(.vault) && !$0.contains(.secondary) }
+    let missing = try vault.points(notices: notices).filter(isBehind).map(\.point)
     let report = try PointCopy(vault: vault, from: source, to: target)
       .run(missing, progress: progress, cancellation: cancellation)
-    let held = try points { $0.contains(.secondary) }
+    let held = try vault.points(notices: notices).filter { $0.tiers.contains(.secondary) }
     // Points taken within one second are given later ones.
-    let time = max(started, held.last?.time ?? started)
+    let time = max(started, held.last?.point.time ?? started)
     try vault.saveLastSync(LastSync(time: time, points: held.count))
     return report
   }
 
   package func status() throws -> Status {
     try vault.require(.secondary).requireReadable()
-    let behind = try points { $0.contains(.vault) && !$0.contains(.secondary) }
+    let all = try vault.points(notices: notices)
+    let replicated = all.count { $0.tiers.contains(.secondary) }
+    let behind = all.filter(isBehind).map(\.point)
     var lastSync = vault.lastSync(notices: notices)?.time
     // A backup may have been under way when the last replication looked.
     if let earliest = behind.first?.time, let sync = lastSync, earliest <= sync {
       lastSync = Timestamp(secondsSince1970: earliest.secondsSince1970 - 1)
     }
     return Status(
-      lastSync: lastSync, replicatedCount: try points { $0.contains(.secondary) }.count,
-      behind: behind, isPrimaryReachable: vault.tier(.vault)?.stores.isEmpty == false)
+      lastSync: lastSync, replicatedCount: replicated, behind: behind,
+      isPrimaryReachable: vault.tier(.vault)?.stores.isEmpty == false)
   }
 
-  private func points(where isWanted: ([Tier.Name]) -> Bool) throws -> [RecoveryPoint] {
-    try vault.points(notices: notices).filter { isWanted($0.tiers) }.map(\.point)
+  private func isBehind(_ listed: ListedPoint) -> Bool {
+    listed.tiers.contains(.vault) && !listed.tiers.contains(.secondary)
   }
 }

@@ -40,7 +40,7 @@ package struct StoreFill {
     var digester = Digester()
     for object in try lacking(in: .index) {
       guard let name = object.path.segment,
-        let bytes = goodSegment(name, among: source.tier.stores, &digester)
+        let (bytes, _) = goodSegment(name, among: source.tier.stores, &digester)
       else { continue }
       try store.put(bytes.span.bytes, at: object.path)
     }

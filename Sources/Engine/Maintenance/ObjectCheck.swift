@@ -45,7 +45,7 @@ struct ObjectChecker: ~Copyable {
     if let name = object.path.segment { return try problem(with: object, named: name) }
     defer { progress.advance(object.byteCount) }
     do throws(StoreError) {
-      let bytes = try stores[object.store].readAll(object.path, limit: 16 << 20)
+      let bytes = try stores[object.store].readAll(object.path, limit: documentByteLimit)
       return documentDamage(in: bytes)
     } catch { return error.description }
   }

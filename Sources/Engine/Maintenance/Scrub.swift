@@ -31,7 +31,7 @@ package struct Scrub {
     var repair = try ScrubRepair(
       of: vault, contents: contents, findings: findings, notices: notices, repairs: repairs)
     let report = try repair.run(cancellation: cancellation)
-    do { try vault.saveScrubState(nil) } catch {
+    do { try vault.removeScrubState() } catch {
       notices.add("the next scrub begins where an earlier one stopped: \(error)")
     }
     return report

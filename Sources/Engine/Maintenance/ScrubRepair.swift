@@ -244,7 +244,7 @@ struct ScrubRepair: ~Copyable {
     for (path, stores) in patients(of: tier.tier, where: { $0.segment != nil }) {
       try cancellation.check()
       guard let name = path.segment else { continue }
-      if let (bytes, donor) = goodSegment(name, of: tier.tier) {
+      if let (bytes, donor) = goodSegment(name, among: tier.tier.stores, &digester) {
         settle(path, in: stores, from: donor) { store throws(StoreError) in
           try store.put(bytes.span.bytes, at: path)
         }
@@ -260,17 +260,6 @@ struct ScrubRepair: ~Copyable {
     let fresh = try OpenTier(tier.tier, notices: notices)
     var digester = Digester()
     try TierWriter(fresh).finish(digester: &digester)
-  }
-
-  private mutating func goodSegment(
-    _ name: Digest, of tier: Tier
-  ) -> (bytes: [UInt8], donor: String)? {
-    for store in tier.stores {
-      if let bytes = Tiers.goodSegment(name, among: [store], &digester) {
-        return (bytes, store.name)
-      }
-    }
-    return nil
   }
 
   private mutating func repairDocuments(

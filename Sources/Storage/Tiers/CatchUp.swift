@@ -111,7 +111,7 @@ struct CatchUp: ~Copyable {
     for (path, holders) in try holders(in: .index) {
       guard let name = path.segment, commonSize(of: holders) == nil else { continue }
       try cancellation.check()
-      guard let bytes = goodSegment(name, among: tier.stores, &digester) else { continue }
+      guard let (bytes, _) = goodSegment(name, among: tier.stores, &digester) else { continue }
       for other in tier.writable where holders[ObjectIdentifier(other)] != UInt64(bytes.count) {
         try catchUp(other) { () throws(StoreError) in try other.put(bytes.span.bytes, at: path) }
       }
@@ -119,14 +119,14 @@ struct CatchUp: ~Copyable {
   }
 }
 
-/// A segment as the first of `stores` that has it undamaged gives it.
+/// A segment as the first of `stores` that has it undamaged gives it, and that store's name.
 package func goodSegment(
   _ name: Digest, among stores: [any Store], _ digester: inout Digester
-) -> [UInt8]? {
+) -> (bytes: [UInt8], donor: String)? {
   for store in stores {
     do throws(StoreError) {
       let bytes = try store.readAll(.segment(name), limit: segmentByteLimit)
-      if digester.digest(bytes.span.bytes) == name { return bytes }
+      if digester.digest(bytes.span.bytes) == name { return (bytes, store.name) }
     } catch { continue }
   }
   return nil

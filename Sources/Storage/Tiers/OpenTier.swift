@@ -175,7 +175,7 @@ private func heal(
   notices: Notices, _ digester: inout Digester
 ) {
   let others = stores.filter { $0 !== store }
-  guard let good = goodSegment(name, among: others, &digester) else {
+  guard let (good, _) = goodSegment(name, among: others, &digester) else {
     return notices.add("\(damage); run `kluis rebuild-index`")
   }
   do throws(StoreError) {

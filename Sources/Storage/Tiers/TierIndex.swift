@@ -9,10 +9,12 @@ internal import Synchronization
 /// A value: a copy stays as it was while the tier goes on.
 package struct TierIndex: Sendable {
   /// Segments that lie in the stores.
-  package private(set) var published: [Segment]
+  package private(set) var published: [Segment] { didSet { gatherSegments() } }
   /// Segments made in memory for packs that no segment lists: left by a backup that was killed, or
   /// by an index that was damaged. The next commit publishes them.
-  package private(set) var adopted: [AdoptedSegment]
+  package private(set) var adopted: [AdoptedSegment] { didSet { gatherSegments() } }
+  /// All of them, the published ones first; kept, since every look-up goes through them.
+  package private(set) var segments: [Segment] = []
 
   /// A segment that is not in any store yet.
   package struct AdoptedSegment: Sendable {
@@ -27,9 +29,10 @@ package struct TierIndex: Sendable {
     self.published = published
     self.adopted = adopted
     revision = lastRevision.add(1, ordering: .relaxed).newValue
+    gatherSegments()
   }
 
-  package var segments: [Segment] { published + adopted.map(\.segment) }
+  private mutating func gatherSegments() { segments = published + adopted.map(\.segment) }
 
   /// Packs that the index names and no store holds.
   package var missingPacks: [PackID] { published.flatMap(\.missingPacks) }
@@ -38,17 +41,13 @@ package struct TierIndex: Sendable {
   ///
   /// - Complexity: a cache line for each segment that does not list it.
   package func contains(_ id: ContentID) -> Bool {
-    published.contains { $0.mayContain(id) && $0.find(id) != nil }
-      || adopted.contains { $0.segment.mayContain(id) && $0.segment.find(id) != nil }
+    segments.contains { $0.mayContain(id) && $0.find(id) != nil }
   }
 
   /// Where a chunk or map lies; nil where it is not stored. Does not trust the filters.
   package func location(of id: ContentID) -> RecordLocation? {
-    for segment in published {
+    for segment in segments {
       if let number = segment.find(id) { return segment.location(of: number) }
-    }
-    for segment in adopted {
-      if let number = segment.segment.find(id) { return segment.segment.location(of: number) }
     }
     return nil
   }

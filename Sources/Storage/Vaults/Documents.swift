@@ -74,7 +74,7 @@ package func goodDocument(
 }
 
 /// No document is larger.
-let documentByteLimit = 16 << 20
+package let documentByteLimit = 16 << 20
 
 extension Vault {
   /// Gives each store that is written to the points and machines that it misses.

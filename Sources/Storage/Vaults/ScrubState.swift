@@ -38,28 +38,30 @@ extension Vault {
     return nil
   }
 
-  /// Keeps a scrub's state in the first store that takes it; nil removes it everywhere.
+  /// Keeps a scrub's state in the first store that takes it.
   ///
   /// - Throws: ``StoreError`` where no store takes it.
-  package func saveScrubState(_ state: ScrubState?) throws(StoreError) {
-    let stores = tiers.flatMap(\.stores)
-    guard let state else {
-      var failure: StoreError?
-      for store in stores {
-        do throws(StoreError) {
-          // A store that may not be written to has none to remove.
-          if try store.byteCount(of: .scrubState) != nil { try store.delete(.scrubState) }
-        } catch { failure = error }
-      }
-      if let failure { throw failure }
-      return
-    }
+  package func saveScrubState(_ state: ScrubState) throws(StoreError) {
     let document = SealedDocument.encode(state)
     var failure: StoreError?
-    for store in stores {
+    for store in tiers.flatMap(\.stores) {
       do throws(StoreError) { return try store.put(document.span.bytes, at: .scrubState) } catch {
         failure = error
       }
+    }
+    if let failure { throw failure }
+  }
+
+  /// Removes what a scrub left, from every store.
+  ///
+  /// - Throws: ``StoreError`` where a store does not let go of it; the others have.
+  package func removeScrubState() throws(StoreError) {
+    var failure: StoreError?
+    for store in tiers.flatMap(\.stores) {
+      do throws(StoreError) {
+        // A store that may not be written to has none to remove.
+        if try store.byteCount(of: .scrubState) != nil { try store.delete(.scrubState) }
+      } catch { failure = error }
     }
     if let failure { throw failure }
   }
