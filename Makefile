@@ -6,7 +6,7 @@ SWIFT ?= swift
 RELEASE = .build/release/kluis
 # A build of its own, so that the sanitizer and the plain build do not undo one another.
 TSAN_BUILD = .build/tsan
-ENGINE_TESTS = WorkersTests|StoresTests|TiersTests|BackupsTests|RestoresTests|MaintenanceTests
+ENGINE_TESTS = WorkersTests|StoresTests|TiersTests|BackupsTests|RestoresTests|CopiesTests|MaintenanceTests
 # How many random histories `make soak` lives through.
 HISTORIES ?= 50000
 

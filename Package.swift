@@ -71,6 +71,7 @@ module("Workers", in: "Platform", uses: ["CLinux"])
 module("Hashing", in: "Codecs", uses: ["CCrypto", "Bytes"])
 module("Chunking", in: "Codecs", uses: ["Bytes", "Hashing"])
 module("Compression", in: "Codecs", uses: ["CZlib", "CZstd", "Bytes"])
+module("Encryption", in: "Codecs", uses: ["CCrypto", "Bytes", "Hashing"])
 
 // Disks: what is protected.
 module("BlockDevices", in: "Disks", uses: ["Bytes"])
@@ -81,22 +82,28 @@ module(
 // Storage: what is kept.
 module(
   "Stores", in: "Storage", uses: ["Bytes", "Files", "Workers", "Hashing"], packages: [system])
-module("Packs", in: "Storage", uses: ["Bytes", "Hashing", "Compression", "Stores"])
+module(
+  "Packs", in: "Storage", uses: ["Bytes", "Hashing", "Compression", "Encryption", "Stores"])
 module("Indexes", in: "Storage", uses: ["Bytes", "Hashing", "Stores", "Packs"])
 module("Maps", in: "Storage", uses: ["Bytes", "Hashing"])
 module(
   "Tiers", in: "Storage",
-  uses: ["Bytes", "Workers", "Hashing", "Compression", "Stores", "Packs", "Indexes", "Maps"])
+  uses: [
+    "Bytes", "Workers", "Hashing", "Compression", "Encryption", "Stores", "Packs", "Indexes",
+    "Maps",
+  ])
 module(
   "Vaults", in: "Storage",
   uses: [
-    "Bytes", "Files", "Workers", "Hashing", "Chunking", "Compression", "Stores", "Maps", "Tiers",
+    "Bytes", "Files", "Workers", "Hashing", "Chunking", "Compression", "Encryption", "Stores",
+    "Maps", "Tiers",
   ],
   packages: [system])
 
 // Engine: what is done.
 let storage = [
-  "Hashing", "Chunking", "Compression", "Stores", "Packs", "Indexes", "Maps", "Tiers", "Vaults",
+  "Hashing", "Chunking", "Compression", "Encryption", "Stores", "Packs", "Indexes", "Maps",
+  "Tiers", "Vaults",
 ]
 module(
   "Backups", in: "Engine",
@@ -104,7 +111,8 @@ module(
 module(
   "Restores", in: "Engine",
   uses: ["CLinux", "Bytes", "Files", "Workers", "BlockDevices"] + storage, packages: [system])
-module("Copies", in: "Engine", uses: ["Bytes", "Workers"] + storage)
+module(
+  "Copies", in: "Engine", uses: ["Bytes", "Workers", "Backups", "Restores"] + storage)
 module(
   "Maintenance", in: "Engine", uses: ["Bytes", "Workers", "Copies"] + storage,
   packages: [system])
@@ -122,7 +130,9 @@ program(
 targets.append(
   .target(
     name: "TestSupport",
-    dependencies: ["Bytes", "Files", "Hashing", "Compression", "Stores", "Packs", system],
+    dependencies: [
+      "Bytes", "Files", "Hashing", "Compression", "Encryption", "Stores", "Packs", system,
+    ],
     path: "Tests/Support", swiftSettings: strictness))
 
 /// The tests of one module; they may use any module, for they stand above all.
@@ -143,10 +153,12 @@ tests(of: "Workers")
 tests(of: "Hashing", uses: ["Bytes"])
 tests(of: "Chunking", uses: ["Bytes", "Hashing"])
 tests(of: "Compression", uses: ["Bytes"])
+tests(of: "Encryption", uses: ["Bytes", "Hashing"])
 tests(of: "DiskImages", uses: ["Bytes", "Files", "BlockDevices"])
 tests(of: "Stores", uses: ["Bytes", "Files", "Hashing"])
-tests(of: "Packs", uses: ["Bytes", "Hashing", "Compression", "Stores"])
-tests(of: "Indexes", uses: ["Bytes", "Hashing", "Compression", "Stores", "Packs"])
+tests(of: "Packs", uses: ["Bytes", "Hashing", "Compression", "Encryption", "Stores"])
+tests(
+  of: "Indexes", uses: ["Bytes", "Hashing", "Compression", "Encryption", "Stores", "Packs"])
 tests(of: "Maps", uses: ["Bytes", "Hashing"])
 tests(of: "Tiers", uses: ["Bytes", "Workers", "Files"] + storage)
 tests(of: "Vaults", uses: ["Bytes", "Files"] + storage)

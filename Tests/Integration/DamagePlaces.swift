@@ -62,7 +62,7 @@ private func indexParts(_ bytes: [UInt8]) -> [(String, Range<Int>)] {
   ]
 }
 
-/// The parts of a sealed document: see `SealedDocument`.
+/// The parts of a checked document: see `CheckedDocument`.
 private func documentParts(_ bytes: [UInt8]) -> [(String, Range<Int>)] {
   let digest = bytes.count - 4 - 64
   return [

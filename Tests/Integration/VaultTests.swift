@@ -45,7 +45,7 @@ import Testing
     }
   }
 
-  /// A sealed document with the digest that its changed body has.
+  /// A checked document with the digest that its changed body has.
   private func resealed(_ document: String) -> String {
     let head = "{\n\"body\":"
     let middle = ",\n\"sha256\":\""

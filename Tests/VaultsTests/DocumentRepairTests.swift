@@ -37,7 +37,7 @@ import Tiers
   }
 
   private func place(_ machine: Machine, in numbers: [Int]) {
-    let bytes = SealedDocument.encode(machine)
+    let bytes = CheckedDocument.encode(machine)
     for number in numbers { copies[number].place(bytes, at: .machine("web01")) }
   }
 
@@ -59,7 +59,7 @@ import Tiers
     other.machine = "db01"
     other.id = "db01@\(point.fileName)"
     let good = copies[0].bytes(at: path)!
-    copies[0].place(SealedDocument.encode(other), at: path)
+    copies[0].place(CheckedDocument.encode(other), at: path)
     #expect(try vault.points(notices: notices).map(\.point) == [point])
     #expect(copies[0].bytes(at: path) == good)
     #expect(notices.all.contains { $0.contains("does not belong to the name of its file") })
@@ -113,7 +113,7 @@ import Tiers
     try vault.levelDocuments(of: tier, notices: notices)
     let source = (first ?? 0) > (others ?? 0) ? "/first.img" : "/other.img"
     for copy in copies {
-      let found = try SealedDocument.decode(
+      let found = try CheckedDocument.decode(
         Machine.self, from: try #require(copy.bytes(at: .machine("web01"))))
       #expect(found.disks[0].source == source)
     }

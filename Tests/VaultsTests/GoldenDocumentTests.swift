@@ -43,22 +43,22 @@ import Tiers
 
   @Test("a recovery point is written and read as ever, byte for byte")
   func points() throws {
-    try expectFixture("point.json", holds: SealedDocument.encode(point))
-    let found = try SealedDocument.decode(RecoveryPoint.self, from: fixture("point.json"))
+    try expectFixture("point.json", holds: CheckedDocument.encode(point))
+    let found = try CheckedDocument.decode(RecoveryPoint.self, from: fixture("point.json"))
     #expect(found == point && found.isSound)
     #expect(found.fileName == "2026-11-22T15:04:05Z-7f3a")
   }
 
   @Test("a vault's descriptor is written and read as ever, byte for byte")
   func descriptors() throws {
-    try expectFixture("vault.json", holds: SealedDocument.encode(descriptor))
-    let found = try SealedDocument.decode(VaultDescriptor.self, from: fixture("vault.json"))
+    try expectFixture("vault.json", holds: CheckedDocument.encode(descriptor))
+    let found = try CheckedDocument.decode(VaultDescriptor.self, from: fixture("vault.json"))
     #expect(found == descriptor && found.chunker != nil)
   }
 
   @Test("a descriptor of format 1 is read as the same vault")
   func firstFormat() throws {
-    let found = try SealedDocument.decode(VaultDescriptor.self, from: fixture("vault-1.json"))
+    let found = try CheckedDocument.decode(VaultDescriptor.self, from: fixture("vault-1.json"))
     var expected = descriptor
     expected.revision = 0
     expected.home = nil
@@ -68,7 +68,7 @@ import Tiers
   @Test("a machine is written and read as ever, byte for byte")
   func machines() throws {
     let machine = Machine(name: "web01", disks: [.init(name: "root", source: "/images/web01.img")])
-    try expectFixture("machine.json", holds: SealedDocument.encode(machine))
-    #expect(try SealedDocument.decode(Machine.self, from: fixture("machine.json")) == machine)
+    try expectFixture("machine.json", holds: CheckedDocument.encode(machine))
+    #expect(try CheckedDocument.decode(Machine.self, from: fixture("machine.json")) == machine)
   }
 }

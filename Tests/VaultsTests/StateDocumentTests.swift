@@ -53,7 +53,7 @@ import Tiers
   func laterSync() throws {
     far[0].fail(.put, number: 1)
     let old = LastSync(time: Timestamp(secondsSince1970: 1000), points: 1)
-    far[0].place(SealedDocument.encode(old), at: .lastSync)
+    far[0].place(CheckedDocument.encode(old), at: .lastSync)
     try vault.saveLastSync(sync)
     #expect(vault.lastSync(notices: notices) == sync)
   }
@@ -76,7 +76,7 @@ import Tiers
 
   @Test("an old state in a store that refuses to remove it does not keep others from doing so")
   func stuckState() throws {
-    for store in near { store.place(SealedDocument.encode(state("packs/b")), at: .scrubState) }
+    for store in near { store.place(CheckedDocument.encode(state("packs/b")), at: .scrubState) }
     near[0].fail(.delete, number: 1)
     #expect(throws: StoreError.self) { try vault.removeScrubState() }
     #expect(near[1].bytes(at: .scrubState) == nil)
@@ -85,7 +85,7 @@ import Tiers
   @Test("hostile documents, sealed anew, are refused or read, and never trap")
   func hostile() {
     var random = Seed.ofThisRun.random
-    let documents = [SealedDocument.encode(sync), SealedDocument.encode(state("packs/a"))]
+    let documents = [CheckedDocument.encode(sync), CheckedDocument.encode(state("packs/a"))]
     for _ in 0..<4000 {
       let good = documents[random.below(2)]
       let isRaw = random.below(4) == 0
@@ -98,7 +98,7 @@ import Tiers
         #expect(Timestamp(found.time.description) == found.time, "\(Seed.ofThisRun)")
       }
       if let found = vault.scrubState() {
-        #expect(SealedDocument.encode(found).count > 0, "\(Seed.ofThisRun)")
+        #expect(CheckedDocument.encode(found).count > 0, "\(Seed.ofThisRun)")
       }
     }
   }
@@ -113,7 +113,7 @@ import Tiers
         .init(tier: .vault, path: "/home/v/b"),
       ], created: Timestamp(secondsSince1970: 0))
     good.tier = .vault
-    let documents = [SealedDocument.encode(good), try fixture("vault-1.json")]
+    let documents = [CheckedDocument.encode(good), try fixture("vault-1.json")]
     for round in 0..<3000 {
       let body = mutatedText(documentBody(of: documents[round % 2]), &random)
       let store = MemoryStore()
@@ -123,8 +123,8 @@ import Tiers
         #expect(found.format == VaultDescriptor.currentFormat)
         let places = StorePlaces(descriptor: found, directory: FilePath("/home/v/b")).find()
         #expect(places.count == found.stores.count, "\(Seed.ofThisRun)")
-        let again = try SealedDocument.decode(
-          VaultDescriptor.self, from: SealedDocument.encode(found))
+        let again = try CheckedDocument.decode(
+          VaultDescriptor.self, from: CheckedDocument.encode(found))
         #expect(again == found, "\(Seed.ofThisRun)")
       } catch { #expect(error is VaultError, "\(Seed.ofThisRun)") }
     }

@@ -74,7 +74,7 @@ import Tiers
     let made = try create(snapshots: false)
     var descriptor = made.descriptor
     descriptor.format = format
-    try write(SealedDocument.encode(descriptor), made)
+    try write(CheckedDocument.encode(descriptor), made)
     expectVaultError("format \(format)") { _ = try Vault.open(made.path) }
     // A newer format may have other fields; the number is all that must be there.
     try write(reseal(Array("{\"format\":\(format),\"new\":[]}".utf8)), made)
@@ -127,7 +127,7 @@ import Tiers
     case 3: descriptor.identity = "md5"
     default: descriptor.stores = []
     }
-    try write(SealedDocument.encode(descriptor), made)
+    try write(CheckedDocument.encode(descriptor), made)
     expectVaultError("vault.json is damaged") { _ = try Vault.open(made.path) }
   }
 

@@ -4,12 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <termios.h>
 #include <unistd.h>
 
 static int64_t result(int64_t value) { return value < 0 ? -errno : value; }
@@ -73,6 +77,25 @@ void linux_unmap(const void *base, size_t count) { (void)munmap((void *)base, co
 int linux_terminal_columns(int fd) {
   struct winsize size;
   return isatty(fd) && ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+void linux_set_echo(int fd, int shown) {
+  struct termios settings;
+  if (tcgetattr(fd, &settings) != 0) return;
+  if (shown) settings.c_lflag |= ECHO;
+  else settings.c_lflag &= ~(tcflag_t)ECHO;
+  tcsetattr(fd, TCSAFLUSH, &settings);
+}
+
+_Bool linux_wait_for_input(int fd, int milliseconds) {
+  struct pollfd input = {.fd = fd, .events = POLLIN};
+  return poll(&input, 1, milliseconds) > 0;
+}
+
+void linux_hide_memory(void) {
+  struct rlimit none = {0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  prctl(PR_SET_DUMPABLE, 0);
 }
 
 static void interrupts(sigset_t *set) {

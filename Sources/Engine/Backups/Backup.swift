@@ -1,7 +1,4 @@
-internal import BlockDevices
 internal import DiskImages
-internal import Hashing
-internal import Maps
 package import SystemPackage
 package import Tiers
 package import Vaults
@@ -21,6 +18,8 @@ package struct Backup {
 
   package var machine: String
   package var sources: [Source]
+  /// Files with secrets of the machine, which the point keeps sealed.
+  package var secrets: [Source] = []
   package var tags: [String: String] = [:]
   package var workerCount = availableCores()
   package var now: Timestamp = .now
@@ -33,45 +32,47 @@ package struct Backup {
   /// Runs the backup and commits the point. When this throws there is no point; what was stored on
   /// the way is found and reused by the next run.
   ///
-  /// - Throws: ``FileError``, ``DiskImageError``, ``StoreError``, ``Cancelled``.
+  /// - Throws: ``FileError``, ``DiskImageError``, ``StoreError``, ``Cancelled``; ``LockedError``,
+  ///   ``SecretFileError``.
   package func run(
     vault: Vault, notices: Notices, progress: Progress, cancellation: Cancellation
   ) throws -> RecoveryPoint {
-    let disks = try sources.map { source in
-      DiskBackup(name: source.name, image: try DiskImage(opening: source.path))
-    }
-    let open = try vault.openForWriting(
-      vault.firstTier, notices: notices, progress: progress, cancellation: cancellation)
-    let writer = TierWriter(open)
-    let shared = Shared(
-      vault: vault, writer: writer, progress: progress, cancellation: cancellation.child())
-    do {
-      for disk in disks { try disk.plan(progress: progress) }
-      try shared.run(disks, workerCount: workerCount)
-      for disk in disks { try disk.image.checkSize() }
-    } catch {
-      if error is Cancelled { finishQuietly(writer, notices) } else { writer.abandon() }
-      throw error
-    }
-    var digester = Digester()
-    try writer.finish(digester: &digester)
+    let secrets = try sealedSecrets(vault)
+    let images = try sources.map { try DiskImage(opening: $0.path) }
+    var intake = DiskIntake(
+      vault: vault, notices: notices, progress: progress, cancellation: cancellation)
+    intake.workerCount = workerCount
+    let disks = try intake.store(
+      zip(sources, images).map { source, image in
+        DiskIntake.Source(name: source.name, device: image, origin: image.path.string)
+      }
+    ) { for image in images { try image.checkSize() } }
     let point = RecoveryPoint(
       machine: machine, time: try time(in: vault, notices: notices),
-      consistency: .crash, tags: tags, disks: disks.map(\.summary))
-    let known = disks.map { Machine.Disk(name: $0.name, source: $0.image.path.string) }
+      consistency: .crash, tags: tags, disks: disks, secrets: secrets)
     let latest = try vault.latestForCommit(vault.firstTier, notices: notices)
-    try latest.vault.save(
-      Machine(name: machine, disks: known, updated: point.time), to: latest.tier)
+    try latest.vault.save(definition(of: point), to: latest.tier)
     try latest.vault.commit(point, to: latest.tier)
     return point
   }
 
-  /// Stores also what is in packs that are not full, for the next run to find.
-  private func finishQuietly(_ writer: TierWriter, _ notices: Notices) {
-    var digester = Digester()
-    do { try writer.finish(digester: &digester) } catch {
-      notices.add("what was stored is not indexed yet: \(error)")
+  private func sealedSecrets(_ vault: Vault) throws -> [SealedSecret]? {
+    if secrets.isEmpty { return nil }
+    let keys = try vault.requireKeys()
+    return try secrets.map { source in
+      SealedSecret(
+        try readSecret(from: source.path, limit: SealedSecret.byteLimit), named: source.name,
+        of: machine, keys)
     }
+  }
+
+  /// What later backups of the machine need to know.
+  private func definition(of point: RecoveryPoint) -> Machine {
+    Machine(
+      name: machine, disks: point.disks.map { Machine.Disk(name: $0.name, source: $0.source) },
+      secrets: secrets.isEmpty
+        ? nil : secrets.map { Machine.Secret(name: $0.name, source: $0.path.string) },
+      updated: point.time)
   }
 
   /// Now, or a second after the machine's newest point where that is not earlier: the newest point
@@ -86,43 +87,5 @@ package struct Backup {
           + "check the clock")
     }
     return Timestamp(secondsSince1970: last.secondsSince1970 + 1)
-  }
-}
-
-/// What the workers of one backup share.
-private struct Shared: Sendable {
-  let vault: Vault
-  let writer: TierWriter
-  let progress: Progress
-  let cancellation: Cancellation
-
-  func run(_ disks: [DiskBackup], workerCount: Int) throws {
-    let work = schedule(disks, workerCount: workerCount)
-    try share(
-      work, among: workerCount, cancellation: cancellation, makeWorker: makeWorker,
-      finish: { try $0.finish() },
-      each: { worker, item in try item.disk.backUp(item.region.index, with: &worker) })
-    var worker = makeWorker()
-    for disk in disks { try disk.buildTree(with: &worker) }
-    try worker.finish()
-  }
-
-  private struct Work: Sendable {
-    let disk: DiskBackup
-    let region: DiskBackup.PlannedRegion
-  }
-
-  /// All regions in the order of the disks, except that the last few go from the largest to the
-  /// smallest, so that no worker is left alone with a large one at the end.
-  private func schedule(_ disks: [DiskBackup], workerCount: Int) -> [Work] {
-    let all = disks.flatMap { disk in disk.regions.map { Work(disk: disk, region: $0) } }
-    let last = all.suffix(workerCount * 8).sorted { $0.region.dataBytes > $1.region.dataBytes }
-    return all.dropLast(last.count) + last
-  }
-
-  @Sendable private func makeWorker() -> RegionWorker {
-    RegionWorker(
-      chunker: vault.chunker, compression: vault.compression, writer: writer,
-      cancellation: cancellation, progress: progress)
   }
 }

@@ -1,17 +1,16 @@
 internal import BlockDevices
-internal import DiskImages
 internal import Hashing
 internal import Maps
 internal import Synchronization
-internal import SystemPackage
 internal import Tiers
 internal import Vaults
 internal import Workers
 
 /// One disk of a backup that is under way.
 final class DiskBackup: Sendable {
-  let name: String
-  let image: DiskImage
+  private let name: String
+  private let source: String
+  let device: any BlockDevice
   private let tally = DiskTally()
   private let state = Mutex(State())
   private let started = ContinuousClock.now
@@ -30,9 +29,10 @@ final class DiskBackup: Sendable {
     var seconds = 0.0
   }
 
-  init(name: String, image: DiskImage) {
-    self.name = name
-    self.image = image
+  init(_ source: DiskIntake.Source) {
+    name = source.name
+    self.source = source.origin
+    device = source.device
   }
 
   /// The regions that hold data; all others are zeros.
@@ -42,7 +42,7 @@ final class DiskBackup: Sendable {
   func plan(progress: Progress) throws {
     var regions: [PlannedRegion] = []
     var position: UInt64 = 0
-    while let extent = try image.nextData(from: position), !extent.isEmpty {
+    while let extent = try device.nextData(from: position), !extent.isEmpty {
       progress.expect(UInt64(extent.count))
       while position < extent.upperBound {
         position = max(position, extent.lowerBound)
@@ -61,7 +61,7 @@ final class DiskBackup: Sendable {
 
   func backUp(_ region: UInt64, with worker: inout RegionWorker) throws {
     let map = try worker.backUp(
-      Region.range(region, diskByteCount: image.byteCount), of: image, tally: tally)
+      Region.range(region, diskByteCount: device.byteCount), of: device, tally: tally)
     let elapsed = started.duration(to: .now)
     state.withLock {
       $0.maps[region] = map
@@ -70,7 +70,7 @@ final class DiskBackup: Sendable {
   }
 
   func buildTree(with worker: inout RegionWorker) throws {
-    var builder = DiskTreeBuilder(diskByteCount: image.byteCount)
+    var builder = DiskTreeBuilder(diskByteCount: device.byteCount)
     let maps = state.withLock { $0.maps }
     for (region, map) in maps.sorted(by: { $0.key < $1.key }) where map != .zeros {
       try builder.append(map, region: region) { try worker.storeMap($0) }
@@ -82,7 +82,7 @@ final class DiskBackup: Sendable {
   var summary: RecoveryPoint.Disk {
     state.withLock { state in
       RecoveryPoint.Disk(
-        name: name, source: image.path.string, size: image.byteCount, root: state.root,
+        name: name, source: source, size: device.byteCount, root: state.root,
         dataBytes: tally.dataBytes.load(ordering: .relaxed),
         newChunks: tally.newChunks.load(ordering: .relaxed),
         newBytes: tally.newBytes.load(ordering: .relaxed),

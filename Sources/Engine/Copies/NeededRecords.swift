@@ -50,6 +50,17 @@ final class NeededRecords: Sendable {
     }
   }
 
+  /// Marks all that the source lists and the target lacks, whatever needs it.
+  ///
+  func markEverything() {
+    for number in 0..<index.recordCount {
+      let id = index.id(numbered: number)
+      // What lies twice is sent once.
+      guard index.number(of: id) == number, !targetIndex.contains(id) else { continue }
+      state.withLock { _ = $0.needed.insert(number) }
+    }
+  }
+
   /// Whether it is needed, and lies in that pack by the index.
   func isNeeded(_ id: ContentID, in pack: PackID) -> Bool {
     guard let number = index.number(of: id), index.location(numbered: number).pack == pack else {

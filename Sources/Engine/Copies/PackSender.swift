@@ -1,8 +1,47 @@
 internal import Bytes
 internal import Compression
+internal import Encryption
 internal import Hashing
 internal import Packs
 internal import Tiers
+internal import Workers
+
+/// Sends all packs that hold something that is needed, in parallel.
+struct PackShipment {
+  private let source: OpenTier
+  private let needed: NeededRecords
+  private let writer: TierWriter
+  private let workerCount: Int
+
+  init(from source: OpenTier, needed: NeededRecords, to writer: TierWriter, workerCount: Int) {
+    self.source = source
+    self.needed = needed
+    self.writer = writer
+    self.workerCount = workerCount
+  }
+
+  /// - Parameter compression: for records that have to be sealed anew, as their pack is damaged.
+  func send(
+    compression: CompressionSetting, _ progress: Progress, _ cancellation: Cancellation
+  ) throws {
+    let packs = needed.takePacks()
+    progress.expect(packs.reduce(0) { $0 + UInt64($1.neededByteCount) })
+    let pool = OpenTier.makePackPool()
+    let (source, needed, writer) = (source, needed, writer)
+    try share(
+      packs, among: workerCount, cancellation: cancellation,
+      makeWorker: {
+        PackSender(
+          from: source, needed: needed, writer: writer, compression: compression, pool: pool)
+      },
+      finish: { try $0.finish() },
+      each: { sender, pack in
+        try cancellation.check()
+        try sender.send(pack)
+        progress.advance(UInt64(pack.neededByteCount))
+      })
+  }
+}
 
 /// Sends packs, whole or in part, as they are sealed; one for each thread.
 struct PackSender: ~Copyable {
@@ -59,8 +98,9 @@ struct PackSender: ~Copyable {
 
   /// Sends what is needed of a pack that is damaged, or not as the index has it.
   ///
-  /// Each record is read and checked by itself.
+  /// Each record is read and checked by itself, which takes the vault's key.
   private mutating func sendSingly(_ wanted: NeededPack) throws {
+    if source.tier.protection.isLocked { throw LockedError() }
     var reader = TierReader(source)
     for record in needed.records(in: wanted.id) {
       let plain = try reader.bytes(of: record.id)

@@ -50,7 +50,8 @@ package struct PointCopy {
           needed = NeededRecords(of: source, lackedBy: target)
           try plan(point, needed, cancellation.child())
         }
-        try send(needed.takePacks(), needed, writer, progress, cancellation.child())
+        try PackShipment(from: source, needed: needed, to: writer, workerCount: workerCount)
+          .send(compression: vault.compression, progress, cancellation.child())
       } catch {
         writer.abandon()
         throw error
@@ -59,7 +60,8 @@ package struct PointCopy {
       try writer.finish(digester: &digester)
       let latest = try vault.latestForCommit(target.tier, notices: target.notices)
       try vault.copyMachine(of: point, from: source.tier, to: latest.tier, source.notices)
-      try latest.vault.commit(point, to: latest.tier)
+      try latest.vault.copyDocument(
+        try vault.path(of: point), from: source.tier, to: latest.tier)
       report.points.append(point)
       report.sentBytes += writer.writtenByteCount
     }
@@ -89,27 +91,6 @@ package struct PointCopy {
       regions, among: workerCount, cancellation: cancellation,
       makeWorker: { RegionPlanner(source, needed, cancellation) },
       each: { planner, region in try planner.plan(region) })
-  }
-
-  private func send(
-    _ packs: [NeededPack], _ needed: NeededRecords, _ writer: TierWriter, _ progress: Progress,
-    _ cancellation: Cancellation
-  ) throws {
-    progress.expect(packs.reduce(0) { $0 + UInt64($1.neededByteCount) })
-    let compression = vault.compression
-    let pool = OpenTier.makePackPool()
-    try share(
-      packs, among: workerCount, cancellation: cancellation,
-      makeWorker: {
-        PackSender(
-          from: source, needed: needed, writer: writer, compression: compression, pool: pool)
-      },
-      finish: { try $0.finish() },
-      each: { sender, pack in
-        try cancellation.check()
-        try sender.send(pack)
-        progress.advance(UInt64(pack.neededByteCount))
-      })
   }
 }
 

@@ -44,9 +44,12 @@ package struct StoreFill {
       else { continue }
       try store.put(bytes.span.bytes, at: object.path)
     }
+    let documents = DocumentCoder(source.tier.protection)
     for folder in [ObjectFolder.points, .machines] {
       for object in try lacking(in: folder) {
-        guard let found = goodDocument(object.path, among: source.tier.stores) else { continue }
+        guard let found = goodDocument(object.path, among: source.tier.stores, documents) else {
+          continue
+        }
         try store.put(found.bytes.span.bytes, at: object.path)
       }
     }

@@ -13,9 +13,11 @@ struct StoredObject: Sendable {
   let byteCount: UInt64
 }
 
-/// Reads objects whole and checks them, which takes no key; one for each thread.
+/// Reads objects whole and checks them; one for each thread. Takes no key; with one, points and
+/// machines are told from forged ones as well.
 struct ObjectChecker: ~Copyable {
   private let stores: [any Store]
+  private let documents: DocumentCoder
   private let throttle: Throttle?
   private let cancellation: Cancellation
   private let progress: Progress
@@ -26,9 +28,11 @@ struct ObjectChecker: ~Copyable {
   private static let pieceByteCount = 256 << 10
 
   init(
-    stores: [any Store], throttle: Throttle?, cancellation: Cancellation, progress: Progress
+    stores: [any Store], documents: DocumentCoder, throttle: Throttle?,
+    cancellation: Cancellation, progress: Progress
   ) {
     self.stores = stores
+    self.documents = documents
     self.throttle = throttle
     self.cancellation = cancellation
     self.progress = progress
@@ -46,7 +50,7 @@ struct ObjectChecker: ~Copyable {
     defer { progress.advance(object.byteCount) }
     do throws(StoreError) {
       let bytes = try stores[object.store].readAll(object.path, limit: documentByteLimit)
-      return documentDamage(in: bytes)
+      return documents.damage(in: bytes, at: object.path)
     } catch { return error.description }
   }
 

@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Encryption
 internal import Hashing
 internal import Indexes
 internal import Packs
@@ -65,14 +66,21 @@ struct PackRepair: ~Copyable {
 /// at hand it comes out as it was, which its name proves.
 private struct PackAssembly: ~Copyable {
   private let tiers: [OpenTier]
-  private var opener = RecordOpener()
+  private let isLocked: Bool
+  private var opener: RecordOpener
 
-  init(tiers: [OpenTier]) { self.tiers = tiers }
+  /// - Parameter tiers: of one vault.
+  init(tiers: [OpenTier]) {
+    self.tiers = tiers
+    let protection = tiers[0].tier.protection
+    isLocked = protection.isLocked
+    opener = RecordOpener(protection)
+  }
 
   enum Outcome {
     case whole([UInt8])
     case partial([PackRepair.LostRecord], [UInt8]?)
-    /// Nothing tells what was in it.
+    /// Nothing tells what was in it, or what of that is good.
     case unknown
   }
 
@@ -97,6 +105,10 @@ private struct PackAssembly: ~Copyable {
 
   mutating func assemble(_ id: PackID, digester: inout Digester) -> Outcome {
     let copies = damagedCopies(of: id)
+    if isLocked {
+      var agreement = PackAgreement(copies)
+      return agreement?.pack(id, digester: &digester).map { .whole($0) } ?? .unknown
+    }
     guard let (places, byteCount, base) = layout(of: id, &digester) else { return .unknown }
     // What is around the records is kept from the copy that has it good.
     var bytes =

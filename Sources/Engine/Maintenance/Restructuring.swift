@@ -154,6 +154,7 @@ package struct Restructuring {
     to stores: [VaultDescriptor.StoreDescriptor], _ redundancy: Redundancy,
     _ progress: Progress, _ cancellation: Cancellation
   ) throws -> Report {
+    try vault.requireKey()
     let before = vault.currentStores
     let added = stores.filter { !before.contains($0) }
     let released = before.filter { !stores.contains($0) }

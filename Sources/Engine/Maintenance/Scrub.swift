@@ -47,12 +47,15 @@ package struct Scrub {
     progress.expect(objects.reduce(0) { $0 + $1.byteCount })
     let throttle = bytesPerSecond.map { Throttle(bytesPerSecond: $0) }
     let stores = contents.stores.map(\.store)
+    let documents = vault.documents
     let own = cancellation.child()
     do {
       try share(
         Array(objects.indices), among: workerCount, cancellation: own,
         makeWorker: {
-          ObjectChecker(stores: stores, throttle: throttle, cancellation: own, progress: progress)
+          ObjectChecker(
+            stores: stores, documents: documents, throttle: throttle, cancellation: own,
+            progress: progress)
         },
         each: { checker, number in
           try own.check()

@@ -1,5 +1,6 @@
 internal import Bytes
 internal import Compression
+internal import Encryption
 internal import Hashing
 internal import Packs
 internal import Stores
@@ -68,16 +69,20 @@ struct ScrubRepair: ~Copyable {
       try repairSegments(of: tier, cancellation)
       try repairDocuments(of: tier, cancellation)
     }
-    if hasLoss || !lostDocuments.isEmpty {
+    if vault.protection.isLocked, hasLoss {
+      notices.add(
+        "which records are good in a pack that is damaged everywhere, and which points need the "
+          + "others, is known only with the vault's key: scrub again with it")
+    } else if hasLoss || !lostDocuments.isEmpty {
       let loss = LossSearch(of: vault, in: open, lost: lostRecords, notices: notices)
       report.lostPoints = try loss.lostPoints()
-      for path in lostDocuments where !isKnownElsewhere(path) {
-        guard let point = path.point else { continue }
-        report.lostPoints.append(
-          Scrub.LostPoint(
-            point: "\(point.machine)@\(point.name)", disk: "", offset: 0,
-            reason: "no copy of \(path) is good"))
-      }
+    }
+    for path in lostDocuments where !isKnownElsewhere(path) {
+      guard let point = path.point else { continue }
+      report.lostPoints.append(
+        Scrub.LostPoint(
+          point: "\(point.machine)@\(point.name)", disk: "", offset: 0,
+          reason: "no copy of \(path) is good"))
     }
     return report
   }
@@ -286,7 +291,7 @@ struct ScrubRepair: ~Copyable {
     _ path: ObjectPath, near tier: OpenTier
   ) -> (bytes: [UInt8], donor: String)? {
     let others = open.filter { $0 !== tier }.flatMap(\.tier.stores)
-    return Vaults.goodDocument(path, among: tier.tier.stores + others)
+    return Vaults.goodDocument(path, among: tier.tier.stores + others, vault.documents)
   }
 
   private func isKnownElsewhere(_ path: ObjectPath) -> Bool {

@@ -26,7 +26,7 @@ struct Kluis: ParsableCommand {
     subcommands: [
       Init.self, BackupCommand.self, Transfer.self, Replicate.self, Points.self, Show.self,
       Stats.self, Restore.self, Verify.self, ScrubCommand.self, AddCopy.self, ReplaceCopy.self,
-      Convert.self, RebuildIndex.self,
+      Convert.self, RebuildIndex.self, Copy.self, KeyCommand.self,
     ])
 
   @OptionGroup var shared: SharedOptions
@@ -43,6 +43,19 @@ struct SharedOptions: ParsableArguments {
     help: ArgumentHelp("The vault: any of its stores (or KLUIS_VAULT).", valueName: "path"),
     completion: .directory)
   var vault: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "A file with the passphrase of an encrypted vault (or KLUIS_PASSPHRASE_FILE).",
+      valueName: "file"),
+    completion: .file())
+  var passphraseFile: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The key file of an encrypted vault (or KLUIS_KEY_FILE).", valueName: "file"),
+    completion: .file())
+  var keyFile: String?
 
   @Flag(help: "Print JSON: stable keys, sizes in bytes, times in UTC.")
   var json = false

@@ -46,3 +46,11 @@ extension Array where Element == UInt8 {
     self = span.withUnsafeBytes { [UInt8]($0) }
   }
 }
+
+extension MutableRawSpan {
+  package mutating func fillWithZeros() {
+    withUnsafeMutableBytes { bytes in
+      if let base = bytes.baseAddress { memset(base, 0, bytes.count) }
+    }
+  }
+}

@@ -7,13 +7,14 @@ package import Hashing
 ///     pack      := header record* directory trailer
 ///     header    := "KLUISPCK" version:u32 zero:u32
 ///     directory := entry*
-///     entry     := id:32 offset:u32 stored:u32 plain:u32 kind:u8 codec:u8 zero:u16
+///     entry     := id:32 offset:u32 stored:u32 plain:u32 kind:u8 codec:u8 sealing:u8 zero:u8
 ///     trailer   := digest:32 directoryOffset:u32 count:u32 "KLUISEND"
 ///
 /// Integers are little-endian; records stand one behind the other. `digest` is the SHA-256 of the
 /// directory, so that it can be trusted without reading the records; the file's name is the SHA-256
 /// of all of it. Version 1; another version ends in another magic number as well, since a directory
-/// is read from the end.
+/// is read from the end. In an encrypted vault every record is sealed (`sealing` is 0 elsewhere),
+/// and nothing else differs: ids, lengths and digests are read without a key.
 package enum PackFormat {
   package static let version: UInt32 = 1
   package static let headerByteCount = 16
@@ -56,7 +57,8 @@ package enum PackFormat {
       writer.integer(entry.plainByteCount)
       writer.integer(entry.kind.rawValue)
       writer.integer(entry.codec.rawValue)
-      writer.integer(UInt16(0))
+      writer.integer(entry.sealing.rawValue)
+      writer.integer(UInt8(0))
     }
   }
 

@@ -86,11 +86,11 @@ private func parseEntry(_ reader: inout ByteReader) throws(TruncatedInput) -> Pa
   let plain: UInt32 = try reader.integer()
   let kind = RecordKind(rawValue: try reader.integer())
   let codec = Codec(rawValue: try reader.integer())
-  let zero: UInt16 = try reader.integer()
-  guard let kind, let codec, zero == 0, stored <= plain,
-    plain <= RecordHeader.maximumPlainByteCount
-  else { return nil }
-  return PackEntry(
-    id: id, kind: kind, codec: codec, offset: offset, storedByteCount: stored,
+  let sealing = RecordSealing(rawValue: try reader.integer())
+  let zero: UInt8 = try reader.integer()
+  guard let kind, let codec, let sealing, zero == 0 else { return nil }
+  let entry = PackEntry(
+    id: id, kind: kind, codec: codec, sealing: sealing, offset: offset, storedByteCount: stored,
     plainByteCount: plain)
+  return entry.isPossible ? entry : nil
 }

@@ -1,5 +1,6 @@
 internal import Bytes
-package import Compression
+internal import Compression
+internal import Encryption
 package import Hashing
 
 /// Records one behind the other, on their way into a pack.
@@ -18,12 +19,14 @@ package struct RecordRun: ~Copyable {
     buffer = AlignedBuffer(capacity: capacity)
   }
 
-  package static let largestRecord = RecordHeader.byteCount + RecordHeader.maximumPlainByteCount
+  package static let largestRecord =
+    RecordHeader.byteCount + RecordHeader.maximumPlainByteCount + ObjectCipher.overhead
   package static let standardCapacity = largestRecord + (1 << 20)
 
-  /// Whether a payload of `plainByteCount` can be added.
+  /// Whether a payload of `plainByteCount` can be added, sealed or not.
   package func hasRoom(for plainByteCount: Int) -> Bool {
-    buffer.capacity - byteCount >= RecordHeader.byteCount + plainByteCount
+    buffer.capacity - byteCount
+      >= RecordHeader.byteCount + plainByteCount + ObjectCipher.overhead
   }
 
   package var isEmpty: Bool { entries.isEmpty }
@@ -33,22 +36,19 @@ package struct RecordRun: ~Copyable {
     borrowing get { buffer.bytes.extracting(0..<byteCount) }
   }
 
-  /// Compresses `plain` and adds it.
+  /// Compresses `plain`, seals it where the vault is encrypted, and adds it.
   /// - Returns: bytes that the record takes.
   package mutating func append(
-    _ plain: RawSpan, id: ContentID, kind: RecordKind, with compressor: inout Compressor
+    _ plain: RawSpan, id: ContentID, kind: RecordKind, with sealer: inout RecordSealer
   ) -> Int {
     precondition(hasRoom(for: plain.byteCount) && plain.byteCount > 0, "room for the record")
-    let start = byteCount + RecordHeader.byteCount
-    var target = buffer.mutableBytes(start..<start + plain.byteCount)
-    let compressed = compressor.compress(plain, into: &target)
-    if compressed == nil { plain.copy(into: &target) }
-    add(
-      PackEntry(
-        id: id, kind: kind, codec: compressed?.codec ?? .stored, offset: UInt32(byteCount),
-        storedByteCount: UInt32(compressed?.byteCount ?? plain.byteCount),
-        plainByteCount: UInt32(plain.byteCount)))
-    return entries.last!.recordByteCount
+    let end = byteCount + RecordHeader.byteCount + plain.byteCount + sealer.overhead
+    var target = buffer.mutableBytes(byteCount..<end)
+    var entry = sealer.write(plain, id: id, kind: kind, to: &target)
+    entry.offset = UInt32(byteCount)
+    entries.append(entry)
+    byteCount += entry.recordByteCount
+    return entry.recordByteCount
   }
 
   /// Adds a payload as it came out of another pack.
@@ -59,18 +59,14 @@ package struct RecordRun: ~Copyable {
     let start = byteCount + RecordHeader.byteCount
     var target = buffer.mutableBytes(start..<start + payload.byteCount)
     payload.copy(into: &target)
-    var moved = entry
-    moved.offset = UInt32(byteCount)
-    add(moved)
-  }
-
-  private mutating func add(_ entry: PackEntry) {
     var header = ByteWriter(reservingCapacity: RecordHeader.byteCount)
     RecordHeader.write(entry, to: &header)
-    var target = buffer.mutableBytes(byteCount..<byteCount + RecordHeader.byteCount)
-    header.bytes.span.bytes.copy(into: &target)
-    entries.append(entry)
-    byteCount += entry.recordByteCount
+    var place = buffer.mutableBytes(byteCount..<start)
+    header.bytes.span.bytes.copy(into: &place)
+    var moved = entry
+    moved.offset = UInt32(byteCount)
+    entries.append(moved)
+    byteCount += moved.recordByteCount
   }
 
   package mutating func removeAll() {

@@ -1,3 +1,4 @@
+internal import Encryption
 internal import Hashing
 internal import Indexes
 internal import Packs
@@ -12,7 +13,7 @@ package struct IndexRebuild: ~Copyable {
   private let tier: Tier
   private let notices: Notices
   private var digester = Digester()
-  private var opener = RecordOpener()
+  private var opener: RecordOpener
   package private(set) var packCount = 0
   package private(set) var recordCount = 0
   /// Records that no copy gives any more.
@@ -21,11 +22,13 @@ package struct IndexRebuild: ~Copyable {
   package init(_ tier: Tier, notices: Notices) {
     self.tier = tier
     self.notices = notices
+    opener = RecordOpener(tier.protection)
   }
 
   /// The new index is durable before the old one is removed; stopped before that, nothing changed.
   ///
-  /// - Throws: ``StoreError``, ``Cancelled``.
+  /// - Throws: ``StoreError``, ``Cancelled``; ``LockedError`` where a pack is damaged and only the
+  ///   vault's key tells which of its records are good.
   package mutating func run(progress: Progress, cancellation: Cancellation) throws {
     let packs = try TierListing(of: tier, notices: notices).packs
     progress.expect(packs.values.reduce(0, +))
@@ -34,7 +37,7 @@ package struct IndexRebuild: ~Copyable {
     var batchCount = 0
     for (id, byteCount) in packs.sorted(by: { $0.key < $1.key }) {
       try cancellation.check()
-      let entries = goodRecords(of: id, byteCount)
+      let entries = try goodRecords(of: id, byteCount)
       progress.advance(byteCount)
       packCount += 1
       recordCount += entries.count
@@ -68,7 +71,9 @@ package struct IndexRebuild: ~Copyable {
     }
   }
 
-  private mutating func goodRecords(of id: PackID, _ byteCount: UInt64) -> [PackEntry] {
+  private mutating func goodRecords(
+    of id: PackID, _ byteCount: UInt64
+  ) throws(LockedError) -> [PackEntry] {
     var salvaged: [PackEntry] = []
     var mostListed = 0
     for store in tier.stores {
@@ -81,6 +86,10 @@ package struct IndexRebuild: ~Copyable {
       }
       let listed = listedRecords(of: id, byteCount, bytes, in: store)
       if digester.digest(bytes.span.bytes) == id.digest { return listed }
+      if tier.protection.isLocked {
+        mostListed = max(mostListed, listed.count)
+        continue
+      }
       let good = listed.filter { isGood($0, in: bytes) }
       let lost = listed.count - good.count
       notices.add(
@@ -89,6 +98,7 @@ package struct IndexRebuild: ~Copyable {
       mostListed = max(mostListed, listed.count)
       if good.count > salvaged.count { salvaged = good }
     }
+    if tier.protection.isLocked, mostListed > 0 { throw LockedError() }
     lostRecordCount += mostListed - salvaged.count
     return salvaged
   }

@@ -1,5 +1,6 @@
 internal import Bytes
 package import Compression
+internal import Encryption
 package import Hashing
 package import Packs
 
@@ -8,14 +9,17 @@ package struct RecordSink: ~Copyable {
   private let writer: TierWriter
   private var index: TierIndex
   private var digester = Digester()
-  private var compressor: Compressor
+  private var namer: ContentNamer
+  private var sealer: RecordSealer?
   private var chunkRun = RecordRun()
   private var mapRun = RecordRun()
 
   package init(writer: TierWriter, compression: CompressionSetting) {
     self.writer = writer
     index = writer.open.index
-    compressor = Compressor(compression)
+    let protection = writer.open.tier.protection
+    namer = ContentNamer(protection)
+    sealer = protection.isLocked ? nil : RecordSealer(compression, protection)
   }
 
   /// Looks at the index as it is now, with what was published meanwhile.
@@ -27,7 +31,8 @@ package struct RecordSink: ~Copyable {
   package mutating func add(
     _ plain: RawSpan, kind: RecordKind
   ) throws -> (id: ContentID, storedByteCount: Int?) {
-    let id = ContentID(digester.digest(plain))
+    guard sealer != nil else { throw LockedError() }
+    let id = namer.name(plain)
     return (id, try add(plain, id: id, kind: kind))
   }
 
@@ -36,14 +41,15 @@ package struct RecordSink: ~Copyable {
   package mutating func add(
     _ plain: RawSpan, id: ContentID, kind: RecordKind
   ) throws -> Int? {
+    guard sealer != nil else { throw LockedError() }
     guard writer.claim(id, index: index) else { return nil }
     switch kind {
     case .chunk:
       try makeRoom(in: &chunkRun, for: plain.byteCount, kind, writer, &digester)
-      return chunkRun.append(plain, id: id, kind: kind, with: &compressor)
+      return chunkRun.append(plain, id: id, kind: kind, with: &sealer!)
     case .map:
       try makeRoom(in: &mapRun, for: plain.byteCount, kind, writer, &digester)
-      return mapRun.append(plain, id: id, kind: kind, with: &compressor)
+      return mapRun.append(plain, id: id, kind: kind, with: &sealer!)
     }
   }
 

@@ -1,3 +1,4 @@
+package import Encryption
 package import Packs
 package import Stores
 internal import Synchronization
@@ -24,18 +25,21 @@ package struct Tier: Sendable {
   /// Those that belong to the tier and cannot be used.
   package let absent: [AbsentStore]
   package let rule: WriteRule
+  /// What it takes to read and write what is in the records.
+  package let protection: ContentProtection
   private let dropped = DroppedStores()
   private let notices: Notices
 
   /// - Parameter notices: is told of stores that are left out of writing.
   package init(
     _ name: Name, stores: [any Store], absent: [AbsentStore] = [], rule: WriteRule = .all,
-    notices: Notices = Notices()
+    protection: ContentProtection = .none, notices: Notices = Notices()
   ) {
     self.name = name
     self.stores = stores
     self.absent = absent
     self.rule = rule
+    self.protection = protection
     self.notices = notices
   }
 

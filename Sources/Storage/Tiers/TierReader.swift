@@ -25,7 +25,7 @@ package struct WantedChunk: Sendable {
 package struct TierReader: ~Copyable {
   package let open: OpenTier
   private var index: TierIndex
-  private var opener = RecordOpener()
+  private var opener: RecordOpener
   private var records: AlignedBuffer
   private var others: [OtherReader]?
 
@@ -41,6 +41,7 @@ package struct TierReader: ~Copyable {
   package init(_ open: OpenTier) {
     self.open = open
     index = open.index
+    opener = RecordOpener(open.tier.protection)
     records = AlignedBuffer(capacity: RecordRun.largestRecord)
   }
 

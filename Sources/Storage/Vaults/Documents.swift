@@ -1,3 +1,4 @@
+internal import Encryption
 package import Stores
 package import Tiers
 
@@ -21,19 +22,16 @@ extension Tier {
 ///
 /// - Parameters:
 ///   - healing: false to note what is damaged and leave it as it is.
-///   - isSound: whether it is what its name says.
-func readDocument<Value: Decodable>(
-  _ type: Value.Type, _ path: ObjectPath, from stores: [any Store], notices: Notices,
-  healing: Bool = true, isSound: (Value) -> Bool
+///   - decode: gives what is in the bytes, if it is what the name says.
+func readDocument<Value>(
+  _ path: ObjectPath, from stores: [any Store], notices: Notices, healing: Bool = true,
+  decode: ([UInt8]) throws(DocumentDamage) -> Value
 ) -> Value? {
   var failed: [(store: any Store, problem: String)] = []
   for store in stores {
     do {
       let bytes = try store.readAll(path, limit: documentByteLimit)
-      let value = try SealedDocument.decode(type, from: bytes)
-      guard isSound(value) else {
-        throw DocumentDamage("it does not belong to the name of its file")
-      }
+      let value = try decode(bytes)
       for (damaged, problem) in failed {
         guard healing else {
           notices.add(problem)
@@ -60,15 +58,14 @@ private func heal(
   } catch { notices.add("\(problem); not repaired: \(error)") }
 }
 
-/// A document as the first of `stores` that has it undamaged gives it, and that store's name. Takes
-/// no key.
+/// A document as the first of `stores` that has it undamaged gives it, and that store's name.
 package func goodDocument(
-  _ path: ObjectPath, among stores: [any Store]
+  _ path: ObjectPath, among stores: [any Store], _ coder: DocumentCoder
 ) -> (bytes: [UInt8], donor: String)? {
   for store in stores {
     // One that cannot be read has nothing to offer.
     guard let bytes = try? store.readAll(path, limit: documentByteLimit) else { continue }
-    if documentDamage(in: bytes) == nil { return (bytes, store.name) }
+    if coder.damage(in: bytes, at: path) == nil { return (bytes, store.name) }
   }
   return nil
 }
@@ -79,7 +76,8 @@ package let documentByteLimit = 16 << 20
 extension Vault {
   /// Gives each store that is written to the points and machines that it misses.
   ///
-  /// Only after packs and index: a point says that all it names is there.
+  /// Only after packs and index: a point says that all it names is there. Without the vault's key
+  /// nothing that is undamaged is written over, since a forged one cannot be told from it.
   ///
   /// - Parameter excluded: stores that get nothing.
   package func levelDocuments(
@@ -102,10 +100,9 @@ extension Vault {
         let copies = goodCopies(of: path, in: stores)
         let newest = copies.max { ($0.updated ?? 0) < ($1.updated ?? 0) }
         guard let newest else { continue }
-        for store in tier.writable
-        where !excluded.contains(where: { $0 === store })
-          && !copies.contains(where: { $0.store === store && $0.bytes == newest.bytes })
-        {
+        for store in tier.writable where !excluded.contains(where: { $0 === store }) {
+          let own = copies.first { $0.store === store }
+          if let own, own.bytes == newest.bytes || protection.isLocked { continue }
           let isDone: Void? = try tier.attempt(store) { () throws(StoreError) in
             try store.put(newest.bytes.span.bytes, at: path)
           }
@@ -123,7 +120,8 @@ extension Vault {
     stores.compactMap { store in
       // A copy that cannot be read is one that has to be written anew.
       guard let bytes = try? store.readAll(path, limit: documentByteLimit),
-        let age = try? SealedDocument.decode(Age.self, from: bytes)
+        documents.damage(in: bytes, at: path) == nil,
+        let age = try? CheckedDocument.decode(Age.self, from: bytes)
       else { return nil }
       return (store, bytes, age.updated?.secondsSince1970)
     }

@@ -24,14 +24,15 @@ extension Vault {
     // A store that was away tells of an earlier one.
     let found = holders.indices.compactMap { number in
       readDocument(
-        LastSync.self, .lastSync, from: Array(holders[number...] + holders[..<number]),
-        notices: notices
-      ) { _ in true }
+        .lastSync, from: Array(holders[number...] + holders[..<number]), notices: notices
+      ) { bytes throws(DocumentDamage) in
+        try CheckedDocument.decode(LastSync.self, from: bytes)
+      }
     }
     return found.max { $0.time < $1.time }
   }
 
   package func saveLastSync(_ sync: LastSync) throws {
-    try require(.secondary).put(SealedDocument.encode(sync), at: .lastSync)
+    try require(.secondary).put(CheckedDocument.encode(sync), at: .lastSync)
   }
 }

@@ -10,6 +10,8 @@ package struct RecoveryPoint: Codable, Sendable, Equatable {
   package var consistency: Consistency
   package var tags: [String: String]
   package var disks: [Disk]
+  /// Keys of its disks and the like; only in an encrypted vault.
+  package var secrets: [SealedSecret]?
 
   package enum Consistency: String, Codable, Sendable {
     /// As a disk is when the power fails.
@@ -62,7 +64,7 @@ package struct RecoveryPoint: Codable, Sendable, Equatable {
 
   package init(
     machine: String, time: Timestamp, consistency: Consistency, tags: [String: String],
-    disks: [Disk]
+    disks: [Disk], secrets: [SealedSecret]? = nil
   ) {
     let suffix = String(UInt16.random(in: .min ... .max), radix: 16)
     id = "\(machine)@\(time)-\(String(repeating: "0", count: 4 - suffix.count))\(suffix)"
@@ -71,6 +73,7 @@ package struct RecoveryPoint: Codable, Sendable, Equatable {
     self.consistency = consistency
     self.tags = tags
     self.disks = disks
+    self.secrets = secrets
   }
 
   /// The part of the id after the machine's name, which names the file.
@@ -81,6 +84,7 @@ package struct RecoveryPoint: Codable, Sendable, Equatable {
     do throws(NameError) {
       try checkName(machine, of: "machine")
       for disk in disks { try checkName(disk.name, of: "disk") }
+      for secret in secrets ?? [] { try checkName(secret.name, of: "secret") }
     } catch { return false }
     return id.hasPrefix("\(machine)@") && disks.allSatisfy(\.isSound)
   }
@@ -90,6 +94,8 @@ package struct RecoveryPoint: Codable, Sendable, Equatable {
 package struct Machine: Codable, Sendable, Equatable {
   package var name: String
   package var disks: [Disk]
+  /// Secrets that are taken along with every point.
+  package var secrets: [Secret]?
   /// When this was written: where two copies differ, the later one holds.
   package var updated: Timestamp?
 
@@ -104,9 +110,23 @@ package struct Machine: Codable, Sendable, Equatable {
     }
   }
 
-  package init(name: String, disks: [Disk], updated: Timestamp? = nil) {
+  package struct Secret: Codable, Sendable, Equatable {
+    package var name: String
+    /// The absolute path of the file that holds it.
+    package var source: String
+
+    package init(name: String, source: String) {
+      self.name = name
+      self.source = source
+    }
+  }
+
+  package init(
+    name: String, disks: [Disk], secrets: [Secret]? = nil, updated: Timestamp? = nil
+  ) {
     self.name = name
     self.disks = disks
+    self.secrets = secrets
     self.updated = updated
   }
 }

@@ -33,7 +33,7 @@ extension Vault {
   package func scrubState() -> ScrubState? {
     for store in tiers.flatMap(\.stores) {
       guard let bytes = try? store.readAll(.scrubState, limit: documentByteLimit) else { continue }
-      if let state = try? SealedDocument.decode(ScrubState.self, from: bytes) { return state }
+      if let state = try? CheckedDocument.decode(ScrubState.self, from: bytes) { return state }
     }
     return nil
   }
@@ -42,7 +42,7 @@ extension Vault {
   ///
   /// - Throws: ``StoreError`` where no store takes it.
   package func saveScrubState(_ state: ScrubState) throws(StoreError) {
-    let document = SealedDocument.encode(state)
+    let document = CheckedDocument.encode(state)
     var failure: StoreError?
     for store in tiers.flatMap(\.stores) {
       do throws(StoreError) { return try store.put(document.span.bytes, at: .scrubState) } catch {

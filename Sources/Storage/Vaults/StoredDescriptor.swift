@@ -4,7 +4,7 @@ internal import Tiers
 extension Store {
   /// Makes `descriptor` this store's, in both places.
   func putDescriptor(_ descriptor: VaultDescriptor) throws(StoreError) {
-    let document = SealedDocument.encode(descriptor)
+    let document = CheckedDocument.encode(descriptor)
     try put(document.span.bytes, at: .descriptorCopy)
     try put(document.span.bytes, at: .descriptor)
   }
@@ -39,7 +39,7 @@ extension Store {
   ) {
     let what = "\(path) in store \(name) is damaged or missing"
     do throws(StoreError) {
-      try put(SealedDocument.encode(descriptor).span.bytes, at: path)
+      try put(CheckedDocument.encode(descriptor).span.bytes, at: path)
       notices.add("\(what); repaired from the other copy beside it")
     } catch { notices.add("\(what); not repaired: \(error)") }
   }
@@ -48,12 +48,12 @@ extension Store {
     guard try byteCount(of: path) != nil else { return nil }
     let bytes = try readAll(path, limit: 1 << 20)
     do {
-      let format = try SealedDocument.decode(FormatOnly.self, from: bytes).format
+      let format = try CheckedDocument.decode(FormatOnly.self, from: bytes).format
       guard format <= VaultDescriptor.currentFormat else {
         throw VaultError.newer(name, format: format)
       }
       guard format > 0 else { throw DocumentDamage("there is no format \(format)") }
-      return try SealedDocument.decode(VaultDescriptor.self, from: bytes)
+      return try CheckedDocument.decode(VaultDescriptor.self, from: bytes)
     } catch let error as DocumentDamage {
       throw VaultError.damaged("\(name)/\(path)", reason: error.reason)
     }

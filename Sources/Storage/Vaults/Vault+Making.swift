@@ -1,5 +1,6 @@
 package import Chunking
 package import Compression
+internal import Encryption
 internal import Files
 internal import Stores
 package import SystemPackage
@@ -16,6 +17,10 @@ extension Vault {
     package var secondaries: [FilePath] = []
     package var sizes = ChunkSizes.standard
     package var compression = CompressionSetting.standard
+    /// What opens the vault, which is then encrypted; nil for one that is not.
+    package var credential: Credential?
+    /// What the first key slot is called.
+    package var keyLabel: String?
 
     package init(path: FilePath) { self.path = path }
   }
@@ -30,6 +35,9 @@ extension Vault {
     var descriptor = VaultDescriptor(
       redundancy: plan.redundancy, sizes: plan.sizes, compression: plan.compression,
       home: home.string, stores: stores, created: now)
+    let master = try plan.credential.map { credential in
+      try encrypt(&descriptor, credential, label: plan.keyLabel)
+    }
     let paths = stores.map { FilePath($0.path) }
     try refuseOverlap(paths, home: home)
     for path in paths + [home] where try !(directoryEntries(path) ?? []).isEmpty {
@@ -44,7 +52,19 @@ extension Vault {
       try makeDirectory(home)
       try DirectoryStore(home).putDescriptor(descriptor)
     }
-    return try open(plan.path)
+    return try open(plan.path, unlocking: master.map { .master($0) })
+  }
+
+  /// - Returns: the new vault's master key.
+  private static func encrypt(
+    _ descriptor: inout VaultDescriptor, _ credential: Credential, label: String?
+  ) throws(KeyError) -> Secret {
+    let master = Secret.random(byteCount: Secret.keyByteCount)
+    let slot = try KeySlot(
+      master: master, under: credential, label: label, vault: descriptor.id,
+      created: descriptor.created)
+    descriptor.encrypt(VaultKeys(master: master, vault: descriptor.id), slots: [slot])
+    return master
   }
 
   /// Makes an empty store.

@@ -1,3 +1,4 @@
+internal import Encryption
 internal import Files
 internal import Stores
 package import SystemPackage
@@ -8,19 +9,23 @@ extension Vault {
   ///
   /// Stores that cannot be used are noted, and are left to each tier as absent.
   ///
-  /// - Parameter patience: how long a store may take to answer; one that takes longer counts as
-  ///   absent.
-  /// - Throws: ``VaultError``, ``StoreError``.
+  /// - Parameters:
+  ///   - patience: how long a store may take to answer; one that takes longer counts as absent.
+  ///   - credential: opens an encrypted vault; without it such a vault is locked.
+  /// - Throws: ``VaultError``, ``KeyError``, ``StoreError``.
   package static func open(
-    _ path: FilePath, patience: Duration = .seconds(20), notices: Notices = Notices()
+    _ path: FilePath, patience: Duration = .seconds(20), notices: Notices = Notices(),
+    unlocking credential: Credential? = nil
   ) throws -> Vault {
     let (directory, found) = try findDescriptor(path, notices: notices)
     var descriptor = found
     var places = StorePlaces(descriptor: descriptor, directory: directory).find()
     var stores = OpenedStores(descriptor, at: places, patience, notices)
-    // A store that was away may tell of others as they were before.
-    if let newest = stores.newestDescriptor, newest.revision > descriptor.revision {
-      descriptor = newest
+    // A store that was away may tell of others as they were before, and an altered one lies.
+    let (chosen, protection) = try Unlocking(credential, vault: path.string, notices: notices)
+      .choose(among: [(directory.string, found)] + stores.descriptors)
+    if chosen.withoutTier != descriptor.withoutTier {
+      descriptor = chosen
       descriptor.tier = found.tier
       places = StorePlaces(descriptor: descriptor, directory: directory).find()
       stores = OpenedStores(descriptor, at: places, patience, notices)
@@ -29,8 +34,8 @@ extension Vault {
       throw VaultError.damaged(
         directory.appending("vault.json").string, reason: "it names no store")
     }
-    stores.bringUpToDate(descriptor, notices: notices)
-    let tiers = stores.tiers(of: descriptor, notices)
+    stores.bringUpToDate(descriptor, protection, notices: notices)
+    let tiers = stores.tiers(of: descriptor, protection, notices)
     if tiers.allSatisfy(\.stores.isEmpty) {
       throw VaultError.unreachable(tiers.flatMap(\.absent).map(\.name))
     }
@@ -132,15 +137,23 @@ private struct OpenedStores {
     }
   }
 
-  var newestDescriptor: VaultDescriptor? {
-    stores.filter { $0.absence == nil }.compactMap(\.descriptor)
-      .max { $0.revision < $1.revision }
+  /// What the stores that can be used say of the vault, with their names.
+  var descriptors: [(place: String, descriptor: VaultDescriptor)] {
+    stores.filter { $0.absence == nil }.compactMap { opened in
+      opened.descriptor.map { (opened.store.name, $0) }
+    }
   }
 
   /// Gives every store that can be used the descriptor that holds now.
-  func bringUpToDate(_ descriptor: VaultDescriptor, notices: Notices) {
+  func bringUpToDate(
+    _ descriptor: VaultDescriptor, _ protection: ContentProtection, notices: Notices
+  ) {
     for opened in stores where opened.absence == nil {
-      if let own = opened.descriptor, own.revision == descriptor.revision { continue }
+      if let own = opened.descriptor {
+        // Without the key a forged descriptor cannot be told, and must not spread.
+        if protection.isLocked || own.withoutTier == descriptor.withoutTier { continue }
+        if protection.keys == nil, own.revision == descriptor.revision { continue }
+      }
       var renewed = descriptor
       renewed.tier = opened.tier
       do throws(StoreError) {
@@ -150,7 +163,9 @@ private struct OpenedStores {
     }
   }
 
-  func tiers(of descriptor: VaultDescriptor, _ notices: Notices) -> [Tier] {
+  func tiers(
+    of descriptor: VaultDescriptor, _ protection: ContentProtection, _ notices: Notices
+  ) -> [Tier] {
     Tier.Name.allCases.compactMap { name in
       let own = stores.filter { $0.tier == name }
       guard !own.isEmpty else { return nil }
@@ -162,7 +177,8 @@ private struct OpenedStores {
       }
       return Tier(
         name, stores: own.filter { $0.absence == nil }.map(\.store), absent: absent,
-        rule: descriptor.redundancy.rule(for: name, of: own.count), notices: notices)
+        rule: descriptor.redundancy.rule(for: name, of: own.count),
+        protection: protection, notices: notices)
     }
   }
 }

@@ -1,3 +1,4 @@
+package import Encryption
 package import Stores
 package import Tiers
 
@@ -19,37 +20,46 @@ extension Vault {
   /// A point whose file is damaged is left out and noted.
   ///
   /// - Parameter healing: whether files that turn out damaged are repaired from good ones at once.
+  /// - Throws: ``StoreError``; ``LockedError`` where the vault's key is not at hand.
   package func points(
     of machine: String? = nil, notices: Notices, healing: Bool = true
-  ) throws(StoreError) -> [ListedPoint] {
+  ) throws -> [ListedPoint] {
     try scan(of: machine, notices: notices, healing: healing).points
   }
 
   /// The time of a machine's newest point, as the names of the files tell: that of one whose file
   /// is damaged counts as well.
-  package func newestTime(
-    of machine: String, notices: Notices
-  ) throws(StoreError) -> Timestamp? {
-    var newest: Timestamp?
+  package func newestTime(of machine: String, notices: Notices) throws -> Timestamp? {
+    let folder = try folderName(of: machine)
+    return try pointFiles(notices: notices).filter { $0.path.point?.machine == folder }
+      .compactMap(\.time).max()
+  }
+
+  /// The files of all points, oldest first, as the stores list them: none is read, so this needs no
+  /// key.
+  package func pointFiles(notices: Notices) throws(StoreError) -> [PointFile] {
+    var found: [ObjectPath: PointFile] = [:]
     for tier in tiers where !tier.stores.isEmpty {
       for path in try tier.holders(of: .points, notices: notices).keys {
-        guard let point = path.point, point.machine == machine else { continue }
-        let text = point.name.split(separator: "-").dropLast().joined(separator: "-")
-        if let time = Timestamp(text) { newest = max(newest ?? time, time) }
+        found[path, default: PointFile(path: path, tiers: [])].tiers.append(tier.name)
       }
     }
-    return newest
+    return found.values.sorted { a, b in
+      (a.time?.secondsSince1970 ?? 0, a.path) < (b.time?.secondsSince1970 ?? 0, b.path)
+    }
   }
 
   /// The points whose files are good, oldest first, and the names of those that no store gives.
   private func scan(
     of machine: String?, notices: Notices, healing: Bool = true
-  ) throws(StoreError) -> (points: [ListedPoint], damaged: Set<ObjectPath>) {
+  ) throws -> (points: [ListedPoint], damaged: Set<ObjectPath>) {
+    try requireKey()
+    let folder = try machine.map { try folderName(of: $0) }
     var found: [ObjectPath: ListedPoint] = [:]
     var damaged: Set<ObjectPath> = []
     for tier in tiers where !tier.stores.isEmpty {
       let holders = try tier.holders(of: .points, notices: notices)
-      for (path, stores) in holders where path.folder == machine ?? path.folder {
+      for (path, stores) in holders where path.point?.machine == folder ?? path.point?.machine {
         guard let point = readPoint(path, from: stores, notices: notices, healing: healing) else {
           damaged.insert(path)
           continue
@@ -68,11 +78,24 @@ extension Vault {
   private func readPoint(
     _ path: ObjectPath, from stores: [any Store], notices: Notices, healing: Bool
   ) -> RecoveryPoint? {
-    readDocument(
-      RecoveryPoint.self, path, from: stores, notices: notices, healing: healing
-    ) { point in
-      point.isSound && path == .point(machine: point.machine, name: point.fileName)
+    readDocument(path, from: stores, notices: notices, healing: healing) {
+      bytes throws(DocumentDamage) in
+      let point = try documents.decode(RecoveryPoint.self, from: bytes, at: path)
+      guard point.isSound, (try? self.path(of: point)) == path else { throw .misplaced }
+      return point
     }
+  }
+
+  /// Where a point lies in each of its stores.
+  package func path(of point: RecoveryPoint) throws(LockedError) -> ObjectPath {
+    .point(machine: try folderName(of: point.machine), name: point.fileName)
+  }
+
+  /// How a machine is called in the paths of the stores: by its name, which an encrypted vault
+  /// hides.
+  private func folderName(of machine: String) throws(LockedError) -> String {
+    try requireKey()
+    return protection.keys?.pseudonym(of: machine) ?? machine
   }
 
   /// The point that `text` means: a machine's newest (`web01`, `web01@latest`), its newest whose
@@ -103,9 +126,20 @@ extension Vault {
   }
 
   /// Makes a point exist in a tier. All it names must be durable there.
-  package func commit(_ point: RecoveryPoint, to tier: Tier) throws(StoreError) {
-    try tier.put(
-      SealedDocument.encode(point), at: .point(machine: point.machine, name: point.fileName))
+  package func commit(_ point: RecoveryPoint, to tier: Tier) throws {
+    let path = try path(of: point)
+    try tier.put(documents.encode(point, at: path), at: path)
+  }
+
+  /// Puts a document that one tier has into another as it is, sealed or not.
+  ///
+  /// - Throws: ``VaultError/damaged(_:reason:)`` where no store of `source` has it undamaged.
+  package func copyDocument(_ path: ObjectPath, from source: Tier, to target: Tier) throws {
+    guard let found = goodDocument(path, among: source.stores, documents) else {
+      throw VaultError.damaged(
+        "\(path) in the \(source.name.rawValue) tier", reason: "no copy of it is good")
+    }
+    try target.put(found.bytes, at: path)
   }
 
   /// A machine that was protected before, as the nearest tier knows it; nil where it is new.
@@ -122,17 +156,27 @@ extension Vault {
 
   /// - Throws: ``VaultError``, ``StoreError``.
   package func machine(_ name: String, in tier: Tier, notices: Notices) throws -> Machine? {
-    let path = ObjectPath.machine(name)
+    let path = ObjectPath.machine(try folderName(of: name))
     let holders = try tier.holders(of: .machines, notices: notices)
     guard let stores = holders[path] else { return nil }
-    let found = readDocument(Machine.self, path, from: stores, notices: notices) {
-      $0.name == name
+    let found = readDocument(path, from: stores, notices: notices) {
+      bytes throws(DocumentDamage) in
+      let machine = try documents.decode(Machine.self, from: bytes, at: path)
+      guard machine.name == name else { throw .misplaced }
+      return machine
     }
     guard let found else {
       throw VaultError.damaged(
         "\(path) in the \(tier.name.rawValue) tier", reason: "name the disks with --disk again")
     }
     return found
+  }
+
+  /// Where a tier keeps its machines. Takes no key.
+  package func machinePaths(
+    in tier: Tier, notices: Notices
+  ) throws(StoreError) -> Set<ObjectPath> {
+    Set(try tier.holders(of: .machines, notices: notices).keys)
   }
 
   /// Makes a point's machine known in another tier, unless that knows it as it was later.
@@ -144,7 +188,10 @@ extension Vault {
     guard let machine = try goodMachine(point.machine, in: source, notices) else { return }
     let known = try goodMachine(point.machine, in: target, notices)
     if let known, (known.updated ?? point.time) > (machine.updated ?? point.time) { return }
-    if known != machine { try save(machine, to: target) }
+    if known != machine {
+      try copyDocument(
+        .machine(try folderName(of: point.machine)), from: source, to: target)
+    }
   }
 
   private func goodMachine(
@@ -156,15 +203,26 @@ extension Vault {
     }
   }
 
-  package func save(_ machine: Machine, to tier: Tier) throws(StoreError) {
-    try tier.put(SealedDocument.encode(machine), at: .machine(machine.name))
+  package func save(_ machine: Machine, to tier: Tier) throws {
+    let path = ObjectPath.machine(try folderName(of: machine.name))
+    try tier.put(documents.encode(machine, at: path, updated: machine.updated), at: path)
   }
 }
 
-extension ObjectPath {
-  /// The directory that the object lies in, without those above it.
-  fileprivate var folder: String {
-    let parts = description.split(separator: "/")
-    return parts.count > 1 ? String(parts[parts.count - 2]) : ""
+/// The file of a recovery point, and the tiers it is in.
+package struct PointFile: Sendable {
+  package let path: ObjectPath
+  /// From the nearest to the farthest.
+  package var tiers: [Tier.Name]
+
+  /// When the point was taken, as the file's name tells.
+  package var time: Timestamp? {
+    let name = path.point?.name ?? ""
+    return Timestamp(name.split(separator: "-").dropLast().joined(separator: "-"))
   }
+}
+
+extension DocumentDamage {
+  /// A good document of something else.
+  fileprivate static let misplaced = DocumentDamage("it does not belong to the name of its file")
 }

@@ -1,3 +1,4 @@
+internal import Encryption
 internal import Files
 package import Stores
 package import SystemPackage
@@ -9,7 +10,7 @@ extension Vault {
   package func latest(notices: Notices) throws -> Vault {
     // A vault in memory has no place where it could be looked at again.
     guard !places.isEmpty else { return self }
-    let now = try Vault.open(path, patience: patience, notices: notices)
+    let now = try reopened(notices: notices)
     return now.descriptor.revision == descriptor.revision ? self : now
   }
 
@@ -80,9 +81,20 @@ extension Vault {
     var renewed = descriptor
     renewed.redundancy = redundancy
     renewed.stores = stores
+    return try publish(renewed, notices: notices)
+  }
+
+  /// Makes `changed` the vault's descriptor from now on, with the next revision.
+  ///
+  /// - Throws: ``LockedError``, since a descriptor is authenticated with the vault's key.
+  func publish(_ changed: VaultDescriptor, notices: Notices) throws -> Vault {
+    try requireKey()
+    var renewed = changed
     renewed.revision += 1
+    renewed.tier = nil
+    if let keys = protection.keys { renewed.authenticate(with: keys) }
     var told: Set<FilePath> = []
-    for store in stores {
+    for store in renewed.stores {
       renewed.tier = store.tier
       told.insert(FilePath(store.path))
       try tell(FilePath(store.path), renewed, notices: notices)
@@ -91,7 +103,14 @@ extension Vault {
     for path in places + [path] where told.insert(path).inserted {
       try tell(path, renewed, notices: notices)
     }
-    return try Vault.open(path, patience: patience, notices: notices)
+    return try reopened(notices: notices)
+  }
+
+  /// This vault as its stores describe it now.
+  private func reopened(notices: Notices) throws -> Vault {
+    try Vault.open(
+      path, patience: patience, notices: notices,
+      unlocking: protection.keys.map { .master($0.master) })
   }
 
   private func tell(

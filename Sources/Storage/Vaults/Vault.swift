@@ -1,5 +1,6 @@
 package import Chunking
 package import Compression
+package import Encryption
 internal import Stores
 package import SystemPackage
 package import Tiers
@@ -10,7 +11,8 @@ package final class Vault: Sendable {
   /// The directory through which it was opened.
   package let path: FilePath
   package let descriptor: VaultDescriptor
-  package let chunker: Chunker
+  /// What it takes to read and write what is in the vault.
+  package let protection: ContentProtection
   package let compression: CompressionSetting
   /// All that the descriptor names, from the nearest to the farthest; some may be out of reach.
   package let tiers: [Tier]
@@ -19,23 +21,43 @@ package final class Vault: Sendable {
   /// How long a store may take to answer.
   let patience: Duration
 
+  private let cutter: Chunker?
+
+  /// - Parameter tiers: all with one protection.
   package init(
     path: FilePath, descriptor: VaultDescriptor, tiers: [Tier], places: [FilePath] = [],
     patience: Duration = .seconds(20)
   ) throws(VaultError) {
-    guard let chunker = descriptor.chunker, let compression = descriptor.compressionSetting,
-      descriptor.identity == "sha256"
+    protection = tiers.first?.protection ?? .none
+    cutter = descriptor.chunker(protection.keys)
+    guard cutter != nil || protection.isLocked, descriptor.isEncryptionSound,
+      let compression = descriptor.compressionSetting
     else {
       throw VaultError.damaged(
         path.appending("vault.json").string, reason: "it names codecs that do not exist")
     }
     self.path = path
     self.descriptor = descriptor
-    self.chunker = chunker
     self.compression = compression
     self.tiers = tiers
     self.places = places
     self.patience = patience
+  }
+
+  /// The vault's way to cut disks.
+  ///
+  /// - Throws: ``LockedError``.
+  package func chunker() throws(LockedError) -> Chunker {
+    guard let cutter else { throw LockedError() }
+    return cutter
+  }
+
+  /// How points and machines are written and read.
+  package var documents: DocumentCoder { DocumentCoder(protection) }
+
+  /// Refuses a vault whose key is not at hand, before anything is begun that needs it.
+  package func requireKey() throws(LockedError) {
+    if protection.isLocked { throw LockedError() }
   }
 
   package func tier(_ name: Tier.Name) -> Tier? { tiers.first { $0.name == name } }

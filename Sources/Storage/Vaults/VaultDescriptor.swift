@@ -1,5 +1,7 @@
+internal import Bytes
 package import Chunking
 package import Compression
+package import Encryption
 internal import Hashing
 package import Tiers
 
@@ -18,20 +20,25 @@ package struct VaultDescriptor: Codable, Sendable, Equatable {
   package var chunking: Chunking
   /// As ``CompressionSetting`` spells it; may change at any time.
   package var compression: String
-  /// How chunks and maps are named; `sha256` is the only way so far.
+  /// How chunks and maps are named: `sha256`, or `hmac-sha256` in an encrypted vault.
   package var identity: String
+  /// nil where the vault is not encrypted.
+  package var encryption: VaultEncryption?
   /// The absolute directory that was named when the vault was made.
   package var home: String?
   package var stores: [StoreDescriptor]
   /// The tier of the store that this lies in; nil in a directory that only tells of the stores.
   package var tier: Tier.Name?
 
-  package static let currentFormat = 2
+  package static let currentFormat = 3
+  /// The format of a vault that is not encrypted, which older programs read as well.
+  private static let plainFormat = 2
 
   package struct Chunking: Codable, Sendable, Equatable {
     package var averageByteCount: Int
-    /// 64 hexadecimal digits that key the boundary hash.
-    package var seed: String
+    /// 64 hexadecimal digits that key the boundary hash; nil in an encrypted vault, where they
+    /// follow from its key.
+    package var seed: String?
   }
 
   /// One copy, and where it was when it was made.
@@ -51,14 +58,13 @@ package struct VaultDescriptor: Codable, Sendable, Equatable {
     redundancy: Redundancy, sizes: ChunkSizes, compression: CompressionSetting,
     home: String? = nil, stores: [StoreDescriptor], created: Timestamp
   ) {
-    var random = SystemRandomNumberGenerator()
-    format = Self.currentFormat
-    id = String(randomDigest(&random).description.prefix(32))
+    format = Self.plainFormat
+    id = hexadecimal(randomBytes(16).span.bytes)
     revision = 1
     self.created = created
     self.redundancy = redundancy
     chunking = Chunking(
-      averageByteCount: sizes.average, seed: randomDigest(&random).description)
+      averageByteCount: sizes.average, seed: hexadecimal(randomBytes(32).span.bytes))
     self.compression = compression.description
     identity = "sha256"
     self.home = home
@@ -73,11 +79,56 @@ package struct VaultDescriptor: Codable, Sendable, Equatable {
   package var compressionSetting: CompressionSetting? { CompressionSetting(compression) }
 
   /// The vault's way to cut; nil where the descriptor says what this version does not know.
-  package var chunker: Chunker? {
+  ///
+  /// - Parameter keys: those of an encrypted vault.
+  package func chunker(_ keys: VaultKeys? = nil) -> Chunker? {
     guard let sizes = ChunkSizes(average: chunking.averageByteCount),
-      let seed = Digest(chunking.seed)
+      let seed = keys?.chunkerSeed ?? chunking.seed.flatMap({ Digest($0) })
     else { return nil }
     return Chunker(sizes: sizes, seed: seed)
+  }
+
+  /// Whether what it says of encryption fits together.
+  var isEncryptionSound: Bool {
+    guard let encryption else { return identity == Self.plainIdentity && chunking.seed != nil }
+    return identity == Self.keyedIdentity && encryption.cipher == "aes-256-gcm"
+      && chunking.seed == nil && !encryption.slots.isEmpty
+  }
+
+  private static let plainIdentity = "sha256"
+  private static let keyedIdentity = "hmac-sha256"
+
+  /// Makes a vault that does not exist yet an encrypted one.
+  mutating func encrypt(_ keys: VaultKeys, slots: [KeySlot]) {
+    format = Self.currentFormat
+    identity = Self.keyedIdentity
+    chunking.seed = nil
+    encryption = VaultEncryption(slots: slots)
+    authenticate(with: keys)
+  }
+
+  /// Proves the descriptor to whoever has the key, as it is now.
+  mutating func authenticate(with keys: VaultKeys) {
+    let proof = authenticator(keys).description
+    encryption?.authenticator = proof
+  }
+
+  func isAuthentic(_ keys: VaultKeys) -> Bool {
+    encryption?.authenticator == authenticator(keys).description
+  }
+
+  /// Over all but the authenticator itself and the tier, which differs from store to store.
+  private func authenticator(_ keys: VaultKeys) -> Digest {
+    var common = withoutTier
+    common.encryption?.authenticator = ""
+    return keys.authenticator(of: CheckedDocument.json(common))
+  }
+
+  /// What all directories of a vault have in common.
+  var withoutTier: VaultDescriptor {
+    var common = self
+    common.tier = nil
+    return common
   }
 }
 
@@ -117,13 +168,14 @@ extension VaultDescriptor {
     chunking = try fields.decode(Chunking.self, forKey: .chunking)
     compression = try fields.decode(String.self, forKey: .compression)
     identity = try fields.decode(String.self, forKey: .identity)
+    encryption = try fields.decodeIfPresent(VaultEncryption.self, forKey: .encryption)
     home = try fields.decodeIfPresent(String.self, forKey: .home)
     stores = try fields.decode([StoreDescriptor].self, forKey: .stores)
     if format == 1 {
       let number = try decoder.container(keyedBy: Format1Keys.self).decode(Int.self, forKey: .store)
       tier = stores.indices.contains(number) ? stores[number].tier : nil
       revision = 0
-      format = Self.currentFormat
+      format = Self.plainFormat
     } else {
       tier = try fields.decodeIfPresent(Tier.Name.self, forKey: .tier)
       revision = try fields.decode(Int.self, forKey: .revision)
@@ -131,10 +183,4 @@ extension VaultDescriptor {
   }
 
   private enum Format1Keys: String, CodingKey { case store }
-}
-
-private func randomDigest(_ random: inout SystemRandomNumberGenerator) -> Digest {
-  var digester = Digester()
-  let words: [UInt64] = (0..<4).map { _ in random.next() }
-  return digester.digest(words.span.bytes)
 }

@@ -45,6 +45,14 @@ int linux_available_cores(void);
 /// Columns of the terminal on `fd`, 0 where it is none.
 int linux_terminal_columns(int fd);
 
+/// Whether the terminal on `fd` shows what is typed.
+void linux_set_echo(int fd, int shown);
+/// Waits for something to read on `fd`, no longer than so many milliseconds; whether there is.
+_Bool linux_wait_for_input(int fd, int milliseconds);
+
+/// Keeps this process's memory out of core files, and from other processes of its user.
+void linux_hide_memory(void);
+
 /// Blocks SIGINT and SIGTERM in this thread and all that it will start.
 void linux_block_interrupts(void);
 /// Waits for SIGINT or SIGTERM and returns its number.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Backups
+import Copies
 import Files
 import SystemPackage
 import Tiers
@@ -17,6 +18,7 @@ struct BackupCommand: ParsableCommand {
       EXAMPLES:
         kluis backup web01 --disk root=/images/web01.img
         kluis backup web01
+        kluis backup safe01 --disk root=/images/safe01.img --secret luks=/root/safe01.key
         kluis backup db01 --disk root=/dev/vg0/db01 --disk data=/images/db01.img --tag why=upgrade
       """)
 
@@ -35,6 +37,14 @@ struct BackupCommand: ParsableCommand {
   @Option(
     name: .customLong("tag"), help: ArgumentHelp("A note on the point.", valueName: "key=value"))
   var tags: [Pair] = []
+
+  @Option(
+    name: .customLong("secret"),
+    help: ArgumentHelp(
+      "A file with a secret of the machine, such as a disk's key; kept sealed in every point.",
+      valueName: "name=file"),
+    completion: .file())
+  var secrets: [Pair] = []
 
   @Flag(help: "Stop after phase 1: leave the point in the snapshot tier alone.")
   var snapshotOnly = false
@@ -61,7 +71,9 @@ struct BackupCommand: ParsableCommand {
   }
 
   private func takePoint(_ vault: Vault, _ session: Session) throws -> RecoveryPoint {
-    var backup = Backup(machine: machine, sources: try sources(in: vault, session))
+    let known = try knownMachine(vault, session)
+    var backup = Backup(machine: machine, sources: try sources(known))
+    backup.secrets = try secretSources(known)
     for tag in tags { backup.tags[tag.name] = tag.value }
     return try session.withProgress("backup \(machine)") { progress in
       try backup.run(
@@ -75,7 +87,7 @@ struct BackupCommand: ParsableCommand {
     do {
       let report = try PhaseTwo(vault: vault, session: session)
         .transfer([ListedPoint(point: point, tiers: [.snapshot])])
-      session.say(PhaseTwo.summary(of: report))
+      session.say(PhaseTwo.summary(of: report.points.count, report.sentBytes))
     } catch {
       printError(
         "the snapshot tier has \(point.id), good to restore from; its transfer to the vault tier "
@@ -88,24 +100,47 @@ struct BackupCommand: ParsableCommand {
     do throws(NameError) {
       try checkName(machine, of: "machine")
       for disk in disks { try checkName(disk.name, of: "disk") }
+      for secret in secrets { try checkName(secret.name, of: "secret") }
     } catch { throw ValidationError(error.description) }
     guard Set(disks.map(\.name)).count == disks.count else {
       throw ValidationError("two disks have the same name")
     }
+    guard Set(secrets.map(\.name)).count == secrets.count else {
+      throw ValidationError("two secrets have the same name")
+    }
+  }
+
+  /// The machine as its last backup left it. One whose document is damaged is no reason not to back
+  /// disks up that are named.
+  private func knownMachine(_ vault: Vault, _ session: Session) throws -> Machine? {
+    do {
+      return try vault.machine(machine, notices: session.notices)
+    } catch let error as VaultError {
+      if disks.isEmpty { throw error }
+      return nil
+    }
   }
 
   /// The disks that were named, else those of the machine's last backup.
-  private func sources(in vault: Vault, _ session: Session) throws -> [Backup.Source] {
-    if !disks.isEmpty {
-      return try disks.map {
-        Backup.Source(name: $0.name, path: try absolutePath(FilePath($0.value)))
-      }
-    }
-    guard let known = try vault.machine(machine, notices: session.notices) else {
+  private func sources(_ known: Machine?) throws -> [Backup.Source] {
+    if !disks.isEmpty { return try disks.map(source) }
+    guard let known else {
       throw ValidationError(
         "machine \(quoted(machine)) is not protected yet: name its disks with --disk NAME=IMAGE")
     }
     return known.disks.map { Backup.Source(name: $0.name, path: FilePath($0.source)) }
+  }
+
+  /// The secrets that were named, else those of the machine's last backup.
+  private func secretSources(_ known: Machine?) throws -> [Backup.Source] {
+    if !secrets.isEmpty { return try secrets.map(source) }
+    return (known?.secrets ?? []).map {
+      Backup.Source(name: $0.name, path: FilePath($0.source))
+    }
+  }
+
+  private func source(_ pair: Pair) throws -> Backup.Source {
+    Backup.Source(name: pair.name, path: try absolutePath(FilePath(pair.value)))
   }
 
   private func summary(of point: RecoveryPoint, seconds: Double) -> String {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Chunking
 import Compression
+import Encryption
 import SystemPackage
 import Tiers
 import Vaults
@@ -18,6 +19,7 @@ struct Init: ParsableCommand {
         kluis init /backup/vault --redundancy single
         kluis init /backup/vault --copy /disk1/vault --copy /disk2/vault --copy /disk3/vault
         kluis init /backup/vault --redundancy grs --secondary /mnt/elsewhere/vault
+        kluis init /backup/vault --encrypt --passphrase-file /root/kluis.pass
         kluis init /backup/vault --snapshots /fast/snapshots --compression zstd:3
       """)
 
@@ -55,24 +57,45 @@ struct Init: ParsableCommand {
   @Option(help: "zstd:1 to zstd:19, zlib:1 to zlib:9, or none.")
   var compression = CompressionSetting.standard
 
-  @Flag(help: ArgumentHelp("Encrypt the vault; not built yet.", visibility: .hidden))
+  @Flag(
+    help: """
+      Encrypt the vault, under --passphrase-file, --key-file, or a passphrase that is asked for.
+      """)
   var encrypt = false
 
   func run() throws {
     try Session.run([kluis.shared, shared], harmless: "A vault is made whole or refused.") {
       session in
-      if encrypt {
-        throw VaultError.unsupported("--encrypt is not built yet: make the vault without it")
-      }
-      let made = try Vault.create(try plan(), now: .now)
+      var plan = try plan()
+      plan.credential = try credential(session)
+      let made = try Vault.create(plan, now: .now)
       if session.options.json { return try printJSON(made.descriptor) }
-      session.say("made vault \(made.descriptor.id) at \(vault), redundancy \(redundancy.rawValue)")
+      session.say(
+        "made \(encrypt ? "encrypted " : "")vault \(made.descriptor.id) at \(vault), redundancy "
+          + redundancy.rawValue)
       for (store, place) in zip(made.descriptor.stores, made.places) {
         session.say("  \(store.tier.rawValue) store \(place)")
       }
       try warnOfSharedDisks(made)
+      if encrypt {
+        session.say("print a recovery sheet, for the day the key is lost: kluis key export")
+      }
       session.say("next: kluis --vault \(vault) backup NAME --disk root=IMAGE")
     }
+  }
+
+  private func credential(_ session: Session) throws -> Credential? {
+    let named = try session.credential()
+    guard encrypt else {
+      if named == nil { return nil }
+      throw ValidationError(
+        "a key is named (by an option, KLUIS_PASSPHRASE_FILE or KLUIS_KEY_FILE), and --encrypt is "
+          + "not: a vault that is made unencrypted stays so")
+    }
+    if let named { return named }
+    let prompt = PassphrasePrompt(cancellation: session.cancellation)
+    if let typed = try prompt.askForNew("passphrase of the new vault") { return typed }
+    throw ValidationError("--encrypt needs --passphrase-file FILE or --key-file FILE")
   }
 
   private func plan() throws -> Vault.Plan {

@@ -54,6 +54,8 @@ struct PointReport: Encodable {
   let consistency: RecoveryPoint.Consistency
   let tags: [String: String]
   let disks: [RecoveryPoint.Disk]
+  /// Their names; what they are is never printed.
+  let secrets: [String]
 
   init(_ listed: ListedPoint) {
     id = listed.point.id
@@ -63,5 +65,6 @@ struct PointReport: Encodable {
     consistency = listed.point.consistency
     tags = listed.point.tags
     disks = listed.point.disks
+    secrets = (listed.point.secrets ?? []).map(\.name)
   }
 }

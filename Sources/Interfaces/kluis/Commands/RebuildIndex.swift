@@ -19,7 +19,7 @@ struct RebuildIndex: ParsableCommand {
   func run() throws {
     try Session.run([kluis.shared, shared], harmless: "The old index is still in place.") {
       session in
-      let vault = try session.openVault()
+      let vault = try session.openVault(.ifGiven)
       var reports: [RebuildReport] = []
       for tier in vault.tiers where !tier.stores.isEmpty {
         var rebuild = IndexRebuild(tier, notices: session.notices)

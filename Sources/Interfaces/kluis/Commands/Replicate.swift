@@ -10,7 +10,8 @@ struct Replicate: ParsableCommand {
       Copies every recovery point of the vault tier that the secondary tier lacks: packs, then the
       index, then the point, so that the secondary region is whole at every moment. Sends only what
       is new, may be stopped, and goes on where it was. Every point up to the last synchronisation
-      can be restored with --tier secondary, whatever has become of the vault tier.
+      can be restored with --tier secondary, whatever has become of the vault tier. An encrypted
+      vault is replicated as it is sealed: this needs no key.
 
       EXAMPLES:
         kluis replicate
@@ -29,14 +30,14 @@ struct Replicate: ParsableCommand {
       harmless: "Nothing was harmed: the secondary region is whole, and `kluis replicate` goes on "
         + "from what was sent."
     ) { session in
-      let vault = try session.openVault()
+      let vault = try session.openVault(.ifGiven)
       let replication = Replication(vault: vault, notices: session.notices)
       if !status {
         let report = try session.withProgress("replicate") { progress in
           try replication.run(progress: progress, cancellation: session.cancellation)
         }
         session.say(
-          "replicated \(Text.count(report.points.count, "point")), "
+          "replicated \(Text.count(report.pointCount, "point")), "
             + "\(Text.size(report.sentBytes)) sent")
       }
       let state = try replication.status()
@@ -52,11 +53,11 @@ struct Replicate: ParsableCommand {
     if !state.isPrimaryReachable {
       return print("behind     unknown: no store of the vault tier can be used")
     }
-    let data = state.behind.flatMap(\.disks).reduce(0) { $0 + $1.storedBytes }
+    let sizes = state.behind.compactMap(\.storedBytes)
     print(
       "behind     \(Text.count(state.behind.count, "point"))"
-        + (state.behind.isEmpty ? "" : ", about \(Text.size(data))"))
-    for point in state.behind { print("           \(point.id)") }
+        + (sizes.isEmpty ? "" : ", about \(Text.size(sizes.reduce(0, +)))"))
+    for point in state.behind { print("           \(point.name)") }
   }
 }
 
@@ -69,6 +70,6 @@ private struct StatusReport: Encodable {
   init(_ status: Replication.Status) {
     lastSync = status.lastSync
     replicated = status.replicatedCount
-    behind = status.isPrimaryReachable ? status.behind.map(\.id) : nil
+    behind = status.isPrimaryReachable ? status.behind.map(\.name) : nil
   }
 }

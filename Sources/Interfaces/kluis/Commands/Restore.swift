@@ -1,4 +1,6 @@
 import ArgumentParser
+import Encryption
+import Files
 import Restores
 import SystemPackage
 import Tiers
@@ -10,8 +12,9 @@ struct Restore: ParsableCommand {
     discussion: """
       EXAMPLES:
         kluis restore disk web01 --to /images/web01-restored.img
+        kluis restore secrets web01 --to /root/web01-secrets
       """,
-    subcommands: [RestoreDisk.self])
+    subcommands: [RestoreDisk.self, RestoreSecrets.self])
 }
 
 struct RestoreDisk: ParsableCommand {
@@ -100,4 +103,46 @@ private struct RestoreReport: Encodable {
   let size: UInt64
   let dataBytes: UInt64
   let seconds: Double
+}
+
+struct RestoreSecrets: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "secrets",
+    abstract: "Write the secrets that a point keeps, such as keys of its disks, to files.",
+    discussion: """
+      Each becomes a file of its name that only its owner can read. Needs the vault's key.
+
+      EXAMPLES:
+        kluis restore secrets safe01 --to /root/safe01-secrets
+      """)
+
+  @ParentCommand var kluis: Kluis
+  @OptionGroup var shared: SharedOptions
+
+  @Argument(help: "The recovery point.")
+  var point: String
+
+  @Option(
+    help: ArgumentHelp("A directory; made if missing.", valueName: "dir"),
+    completion: .directory)
+  var to: String
+
+  func run() throws {
+    try Session.run([kluis.shared, shared], harmless: "The vault is as it was.") { session in
+      let vault = try session.openVault()
+      let point = try vault.point(point, notices: session.notices).point
+      guard let secrets = point.secrets, !secrets.isEmpty else {
+        throw VaultError.unsupported("\(point.id) keeps no secrets")
+      }
+      let keys = try vault.requireKeys()
+      let directory = FilePath(to)
+      try makeDirectory(directory)
+      for secret in secrets {
+        let path = directory.appending(secret.name)
+        try writePrivately(try secret.open(of: point.machine, keys), to: path)
+        session.say("wrote \(path)")
+      }
+      if session.options.json { try printJSON(secrets.map(\.name)) }
+    }
+  }
 }

@@ -7,9 +7,9 @@ struct ScrubCommand: ParsableCommand {
     commandName: "scrub",
     abstract: "Read every byte of every copy; heal what is wrong.",
     discussion: """
-      Needs no key. With --repair, what is missing or damaged is written anew from any copy in any
-      tier. May be stopped; the next scrub goes on where it was. If no copy is good, the recovery
-      points that are lost are named.
+      Needs no key; with one, points that somebody forged are found as well. With --repair, what is
+      missing or damaged is written anew from any copy in any tier. May be stopped; the next scrub
+      goes on where it was. If no copy is good, the recovery points that are lost are named.
 
       EXAMPLES:
         kluis scrub
@@ -38,7 +38,7 @@ struct ScrubCommand: ParsableCommand {
       [kluis.shared, shared],
       harmless: "Nothing was harmed: the next `kluis scrub` goes on where this one was."
     ) { session in
-      let vault = try session.openVault()
+      let vault = try session.openVault(.ifGiven)
       var scrub = Scrub(vault, notices: session.notices)
       scrub.repairs = repair
       scrub.restarts = restart

@@ -34,6 +34,7 @@ struct Show: ParsableCommand {
       for (key, value) in listed.point.tags.sorted(by: { $0.key < $1.key }) {
         print("tag          \(key)=\(value)")
       }
+      for secret in listed.point.secrets ?? [] { print("secret       \(secret.name)") }
       for disk in listed.point.disks {
         print("")
         print("disk         \(disk.name)")

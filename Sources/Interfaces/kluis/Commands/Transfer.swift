@@ -1,5 +1,7 @@
 import ArgumentParser
 import Copies
+import Encryption
+import Stores
 import Tiers
 import Vaults
 
@@ -8,7 +10,8 @@ struct Transfer: ParsableCommand {
     abstract: "Copy recovery points from the snapshot tier to the vault tier.",
     discussion: """
       This is the second phase of a backup. It sends only what the vault tier lacks, may be stopped
-      at any moment, and goes on where it was. Without a name it transfers all that is missing.
+      at any moment, and goes on where it was. Without a name it transfers all that is missing, and
+      needs no key.
 
       EXAMPLES:
         kluis transfer
@@ -24,14 +27,24 @@ struct Transfer: ParsableCommand {
 
   func run() throws {
     try Session.run([kluis.shared, shared], harmless: PhaseTwo.harmless) { session in
-      let vault = try session.openVault()
-      let report = try PhaseTwo(vault: vault, session: session).transfer(chosen(vault, session))
+      let vault = try session.openVault(what == nil ? .ifGiven : .required)
+      let phase = PhaseTwo(vault: vault, session: session)
+      if vault.protection.isLocked { return try show(try phase.transferSealed(), session) }
+      let report = try phase.transfer(chosen(vault, session))
       if session.options.json {
         return try printJSON(
           TransferReport(points: report.points.map(\.id), sentBytes: report.sentBytes))
       }
-      session.say(PhaseTwo.summary(of: report))
+      session.say(PhaseTwo.summary(of: report.points.count, report.sentBytes))
     }
+  }
+
+  private func show(_ report: SealedCopy.Report, _ session: Session) throws {
+    if session.options.json {
+      return try printJSON(
+        TransferReport(points: report.points.map(\.description), sentBytes: report.sentBytes))
+    }
+    session.say(PhaseTwo.summary(of: report.points.count, report.sentBytes))
   }
 
   private func chosen(_ vault: Vault, _ session: Session) throws -> [ListedPoint] {
@@ -73,11 +86,22 @@ struct PhaseTwo {
     }
   }
 
-  static func summary(of report: PointCopy.Report) -> String {
-    report.points.isEmpty
+  /// Copies all that the vault tier lacks, as it is sealed: for a vault whose key is not given.
+  func transferSealed() throws -> SealedCopy.Report {
+    guard let snapshot = vault.tier(.snapshot), let target = vault.tier(.vault) else {
+      throw VaultError.tierMissing(Tier.Name.snapshot.rawValue)
+    }
+    return try session.withProgress("transfer") { progress in
+      try SealedCopy(vault: vault, from: snapshot, to: target)
+        .run(notices: session.notices, progress: progress, cancellation: session.cancellation)
+    }
+  }
+
+  static func summary(of pointCount: Int, _ sentBytes: UInt64) -> String {
+    pointCount == 0
       ? "nothing to transfer: the vault tier has all these points"
-      : "transferred \(Text.count(report.points.count, "point")) to the vault tier, "
-        + "\(Text.size(report.sentBytes)) sent"
+      : "transferred \(Text.count(pointCount, "point")) to the vault tier, "
+        + "\(Text.size(sentBytes)) sent"
   }
 }
 

@@ -8,7 +8,7 @@ import Tiers
 
 @testable import Vaults
 
-@Suite struct SealedDocumentTests {
+@Suite struct CheckedDocumentTests {
   private struct Sample: Codable, Equatable {
     var name = "web01"
     var sizes: [UInt64] = [0, .max]
@@ -17,31 +17,31 @@ import Tiers
 
   @Test("a document is read as it was written, and the same value gives the same bytes")
   func roundTrip() throws {
-    let bytes = SealedDocument.encode(Sample())
-    #expect(try SealedDocument.decode(Sample.self, from: bytes) == Sample())
-    #expect(SealedDocument.encode(Sample()) == bytes)
+    let bytes = CheckedDocument.encode(Sample())
+    #expect(try CheckedDocument.decode(Sample.self, from: bytes) == Sample())
+    #expect(CheckedDocument.encode(Sample()) == bytes)
     let text = String(decoding: bytes, as: UTF8.self)
     #expect(text.hasPrefix("{\n\"body\":") && text.hasSuffix("\"\n}\n"))
   }
 
   @Test("every flipped bit is noticed")
   func flipped() {
-    let bytes = SealedDocument.encode(Sample())
+    let bytes = CheckedDocument.encode(Sample())
     for bit in 0..<bytes.count * 8 {
       var changed = bytes
       changed[bit / 8] ^= 1 << UInt8(bit % 8)
       #expect(throws: DocumentDamage.self, "bit \(bit)") {
-        try SealedDocument.decode(Sample.self, from: changed)
+        try CheckedDocument.decode(Sample.self, from: changed)
       }
     }
   }
 
   @Test("every document that is cut off is noticed")
   func truncated() {
-    let bytes = SealedDocument.encode(Sample())
+    let bytes = CheckedDocument.encode(Sample())
     for count in 0..<bytes.count {
       #expect(throws: DocumentDamage.self) {
-        try SealedDocument.decode(Sample.self, from: Array(bytes.prefix(count)))
+        try CheckedDocument.decode(Sample.self, from: Array(bytes.prefix(count)))
       }
     }
   }
@@ -55,11 +55,11 @@ import Tiers
     let good = RecoveryPoint(
       machine: "web01", time: Timestamp(secondsSince1970: 1_795_359_845), consistency: .crash,
       tags: ["why": "test"], disks: [disk])
-    let bytes = SealedDocument.encode(good)
+    let bytes = CheckedDocument.encode(good)
     for round in 0..<4000 {
       do {
         let changed = reseal(mutatedText(documentBody(of: bytes), &random))
-        let point = try SealedDocument.decode(RecoveryPoint.self, from: changed)
+        let point = try CheckedDocument.decode(RecoveryPoint.self, from: changed)
         guard point.isSound else { continue }
         #expect(point.id == "\(point.machine)@\(point.fileName)", "\(round) \(Seed.ofThisRun)")
         for disk in point.disks { #expect(disk.tree?.diskByteCount == disk.size) }
@@ -73,11 +73,11 @@ import Tiers
     let good = VaultDescriptor(
       redundancy: .single, sizes: .standard, compression: .standard,
       stores: [.init(tier: .vault, path: "/vault")], created: Timestamp(secondsSince1970: 0))
-    let bytes = SealedDocument.encode(good)
+    let bytes = CheckedDocument.encode(good)
     for round in 0..<3000 {
       do {
         let changed = reseal(mutatedText(documentBody(of: bytes), &random))
-        let found = try SealedDocument.decode(VaultDescriptor.self, from: changed)
+        let found = try CheckedDocument.decode(VaultDescriptor.self, from: changed)
         guard let chunker = found.chunker, found.compressionSetting != nil else { continue }
         #expect(chunker.sizes.average <= 1 << 20, "\(round) \(Seed.ofThisRun)")
       } catch { #expect(!error.reason.isEmpty) }
@@ -106,7 +106,7 @@ func reseal(_ body: [UInt8]) -> [UInt8] {
     + Array(",\n\"sha256\":\"\(contentID(body))\"\n}\n".utf8)
 }
 
-/// What a sealed document is about, without what seals it.
+/// What a checked document is about, without its digest.
 func documentBody(of bytes: [UInt8]) -> [UInt8] { Array(bytes[9..<(bytes.count - 4 - 64 - 13)]) }
 
 /// A mutation that mostly stays text: digits and words are exchanged too.

@@ -8,27 +8,36 @@ internal import Hashing
 ///
 /// `hex` is the SHA-256 of the body's bytes as they stand, so the whole is plain JSON that any tool
 /// reads, and a flipped bit anywhere is noticed. The body is written with sorted keys.
-enum SealedDocument {
+enum CheckedDocument {
   private static let head = Array("{\n\"body\":".utf8)
   private static let middle = Array(",\n\"sha256\":\"".utf8)
   private static let tail = Array("\"\n}\n".utf8)
 
   static func encode(_ value: some Encodable) -> [UInt8] {
+    let body = json(value)
+    return head + body + middle + Array(digest(body).utf8) + tail
+  }
+
+  /// The value alone, always written alike.
+  static func json(_ value: some Encodable) -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    let body: [UInt8]
-    do { body = Array(try encoder.encode(value)) } catch {
+    do { return Array(try encoder.encode(value)) } catch {
       preconditionFailure("a document that cannot be written as JSON: \(error)")
     }
-    return head + body + middle + Array(digest(body).utf8) + tail
   }
 
   /// - Throws: ``DocumentDamage`` where the bytes are not what was written.
   static func decode<Value: Decodable>(
     _ type: Value.Type, from bytes: [UInt8]
   ) throws(DocumentDamage) -> Value {
-    let body = try checkedBody(of: bytes)
-    do { return try JSONDecoder().decode(type, from: Data(body)) } catch {
+    try parse(type, try checkedBody(of: bytes))
+  }
+
+  static func parse<Value: Decodable>(
+    _ type: Value.Type, _ json: ArraySlice<UInt8>
+  ) throws(DocumentDamage) -> Value {
+    do { return try JSONDecoder().decode(type, from: Data(json)) } catch {
       throw DocumentDamage("it is written in a way that this version does not read: \(error)")
     }
   }
@@ -37,7 +46,7 @@ enum SealedDocument {
     let bodyEnd = bytes.count - tail.count - 64 - middle.count
     guard bodyEnd >= head.count, bytes.starts(with: head),
       bytes[bodyEnd...].starts(with: middle), bytes.suffix(tail.count).elementsEqual(tail)
-    else { throw DocumentDamage("it does not have the form of a sealed document") }
+    else { throw DocumentDamage("it does not have the form of a checked document") }
     let body = bytes[head.count..<bodyEnd]
     let expected = bytes[(bodyEnd + middle.count)...].prefix(64)
     guard Array(digest(Array(body)).utf8).elementsEqual(expected) else {
@@ -53,17 +62,7 @@ enum SealedDocument {
 }
 
 /// A document that is not what was written.
-struct DocumentDamage: Error {
+struct DocumentDamage: Error, Sendable {
   let reason: String
   init(_ reason: String) { self.reason = reason }
-}
-
-/// What is wrong with the bytes of a point, a machine or a descriptor; nil where they are as they
-/// were written. Takes no key.
-package func documentDamage(in bytes: [UInt8]) -> String? {
-  struct Anything: Decodable {}
-  do throws(DocumentDamage) {
-    _ = try SealedDocument.decode(Anything.self, from: bytes)
-    return nil
-  } catch { return error.reason }
 }

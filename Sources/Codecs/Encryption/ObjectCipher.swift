@@ -1,0 +1,147 @@
+internal import Bytes
+internal import CCrypto
+internal import Hashing
+
+/// Seals and opens objects with AES-256-GCM (NIST SP 800-38D); one for each thread.
+///
+///     sealed := nonce:12 ciphertext tag:16
+///     key    := HKDF-Expand(root, name)        32 bytes: HMAC-SHA-256(root, name 0x01)
+///
+/// Every object has a key of its own, so that a random nonce is never used twice under one key,
+/// however many objects there are. What is authenticated beside the ciphertext is up to the caller.
+package struct ObjectCipher: ~Copyable {
+  private let context: OpaquePointer
+  private var derivation: Authenticator
+
+  package static let nonceByteCount = 12
+  package static let tagByteCount = 16
+  /// By how much a sealed object is longer than what is in it.
+  package static let overhead = nonceByteCount + tagByteCount
+
+  /// - Parameter root: the key from which the objects' keys follow.
+  package init(root: Secret) {
+    guard let context = EVP_CIPHER_CTX_new() else {
+      preconditionFailure("libcrypto has no memory")
+    }
+    self.context = context
+    derivation = Authenticator(key: root)
+  }
+
+  deinit { EVP_CIPHER_CTX_free(context) }
+
+  /// Seals in place.
+  ///
+  /// - Parameters:
+  ///   - object: the plain bytes, with 12 bytes of room before them and 16 behind.
+  ///   - name: what the object is called; two different objects have two names.
+  ///   - header: authenticated with it.
+  package mutating func seal(
+    _ object: inout MutableRawSpan, named name: RawSpan, authenticating header: RawSpan
+  ) {
+    precondition(object.byteCount >= Self.overhead, "room for nonce and tag")
+    let context = context
+    object.withUnsafeMutableBytes { bytes in
+      let nonce = bytes.baseAddress!.assumingMemoryBound(to: UInt8.self)
+      let body = nonce + Self.nonceByteCount
+      let count = Int32(bytes.count - Self.overhead)
+      succeeded(RAND_bytes(nonce, Int32(Self.nonceByteCount)))
+      withObjectKey(&derivation, named: name) { key in
+        succeeded(EVP_EncryptInit_ex2(context, aes256gcm.algorithm, key, nonce, nil))
+      }
+      var written: Int32 = 0
+      authenticate(header) { succeeded(EVP_EncryptUpdate(context, nil, &written, $0, $1)) }
+      succeeded(EVP_EncryptUpdate(context, body, &written, body, count))
+      succeeded(EVP_EncryptFinal_ex(context, body + Int(count), &written))
+      succeeded(
+        EVP_CIPHER_CTX_ctrl(
+          context, EVP_CTRL_AEAD_GET_TAG, Int32(Self.tagByteCount), body + Int(count)))
+    }
+  }
+
+  /// Opens what ``seal(_:named:authenticating:)`` made.
+  ///
+  /// - Parameter target: 28 bytes shorter than `sealed`; zeros where the result is false.
+  /// - Returns: false where sealed bytes, header, name or key are not those it was sealed with.
+  package mutating func open(
+    _ sealed: RawSpan, into target: inout MutableRawSpan, named name: RawSpan,
+    authenticating header: RawSpan
+  ) -> Bool {
+    guard sealed.byteCount == target.byteCount + Self.overhead else { return false }
+    let context = context
+    return target.withUnsafeMutableBytes { to in
+      sealed.withUnsafeBytes { from in
+        let nonce = from.baseAddress!.assumingMemoryBound(to: UInt8.self)
+        let body = nonce + Self.nonceByteCount
+        var tag = InlineArray<16, UInt8>(repeating: 0)
+        withObjectKey(&derivation, named: name) { key in
+          succeeded(EVP_DecryptInit_ex2(context, aes256gcm.algorithm, key, nonce, nil))
+        }
+        var written: Int32 = 0
+        authenticate(header) { succeeded(EVP_DecryptUpdate(context, nil, &written, $0, $1)) }
+        // libcrypto takes no nil, not even for nothing.
+        let plain = (to.baseAddress ?? placeholder).assumingMemoryBound(to: UInt8.self)
+        succeeded(EVP_DecryptUpdate(context, plain, &written, body, Int32(to.count)))
+        var span = tag.mutableSpan
+        let isAuthentic = span.withUnsafeMutableBytes { tag in
+          tag.copyMemory(
+            from: UnsafeRawBufferPointer(start: body + to.count, count: Self.tagByteCount))
+          succeeded(
+            EVP_CIPHER_CTX_ctrl(
+              context, EVP_CTRL_AEAD_SET_TAG, Int32(Self.tagByteCount), tag.baseAddress))
+          return EVP_DecryptFinal_ex(context, plain + to.count, &written) == 1
+        }
+        if !isAuthentic { OPENSSL_cleanse(to.baseAddress, to.count) }
+        return isAuthentic
+      }
+    }
+  }
+}
+
+/// Lends `body` the key of one object.
+private func withObjectKey(
+  _ derivation: inout Authenticator, named name: RawSpan, _ body: (UnsafePointer<UInt8>) -> Void
+) {
+  let counter: [1 of UInt8] = [1]
+  derivation.start()
+  derivation.update(name)
+  derivation.update(counter.span.bytes)
+  let words = derivation.finish().words
+  var key: [4 of UInt64] = [
+    words.0.bigEndian, words.1.bigEndian, words.2.bigEndian, words.3.bigEndian,
+  ]
+  var span = key.mutableSpan
+  span.withUnsafeMutableBytes { bytes in
+    body(bytes.baseAddress!.assumingMemoryBound(to: UInt8.self))
+    OPENSSL_cleanse(bytes.baseAddress, bytes.count)
+  }
+}
+
+private func authenticate(
+  _ header: RawSpan, _ update: (UnsafePointer<UInt8>, Int32) -> Void
+) {
+  header.withUnsafeBytes { bytes in
+    guard let base = bytes.baseAddress else { return }
+    update(base.assumingMemoryBound(to: UInt8.self), Int32(bytes.count))
+  }
+}
+
+private func succeeded(_ status: Int32) {
+  precondition(status == 1, "libcrypto refuses to compute AES-256-GCM")
+}
+
+nonisolated(unsafe) private let placeholder = UnsafeMutableRawPointer.allocate(
+  byteCount: 16, alignment: 16)
+
+/// The algorithm, fetched once.
+private struct Algorithm: @unchecked Sendable {
+  let algorithm: OpaquePointer
+
+  init(_ name: String) {
+    guard let algorithm = EVP_CIPHER_fetch(nil, name, nil) else {
+      preconditionFailure("libcrypto does not offer \(name)")
+    }
+    self.algorithm = algorithm
+  }
+}
+
+private let aes256gcm = Algorithm("AES-256-GCM")

@@ -1,0 +1,80 @@
+package import Encryption
+package import Tiers
+
+/// Key slots: who can open the vault. Nothing that is stored changes with them.
+extension Vault {
+  package var keySlots: [KeySlot] { descriptor.encryption?.slots ?? [] }
+
+  /// - Throws: ``KeyError/notEncrypted(_:)``, ``LockedError``.
+  package func requireKeys() throws -> VaultKeys {
+    guard descriptor.encryption != nil else {
+      throw VaultError.unsupported(
+        "the vault at \(path) is not encrypted, and stays so: copy its points into one that is "
+          + "with `kluis copy POINT --to-vault VAULT`")
+    }
+    try requireKey()
+    return protection.keys!
+  }
+
+  /// The slots that a credential opens.
+  package func slots(openedBy credential: Credential) throws(KeyError) -> [KeySlot] {
+    var opened: [KeySlot] = []
+    for slot in keySlots where try slot.unwrap(credential, vault: descriptor.id) != nil {
+      opened.append(slot)
+    }
+    return opened
+  }
+
+  /// Lets another credential open the vault as well.
+  package func addKey(
+    _ credential: Credential, label: String?, now: Timestamp, notices: Notices
+  ) throws -> KeySlot {
+    let slot = try KeySlot(
+      master: requireKeys().master, under: credential, label: label, vault: descriptor.id,
+      created: now)
+    _ = try change(notices) { $0.append(slot) }
+    return slot
+  }
+
+  /// Lets a credential open the vault no longer.
+  ///
+  /// Whoever has opened the vault with it may have kept the master key, and a copy of the
+  /// descriptor keeps the slot.
+  /// - Throws: ``KeyError/unknownSlot(_:known:)``, ``KeyError/lastSlot``.
+  package func removeKey(_ id: String, notices: Notices) throws {
+    _ = try requireKeys()
+    let number = try slotNumber(id)
+    if keySlots.count == 1 { throw KeyError.lastSlot }
+    _ = try change(notices) { $0.remove(at: number) }
+  }
+
+  /// Wraps the master key anew in a slot, under another credential.
+  package func rotateKey(
+    _ id: String, to credential: Credential, label: String?, now: Timestamp, notices: Notices
+  ) throws -> KeySlot {
+    let keys = try requireKeys()
+    let number = try slotNumber(id)
+    let slot = try KeySlot(
+      id: id, master: keys.master, under: credential, label: label ?? keySlots[number].label,
+      vault: descriptor.id, created: now)
+    _ = try change(notices) { $0[number] = slot }
+    return slot
+  }
+
+  private func slotNumber(_ id: String) throws(KeyError) -> Int {
+    guard let number = keySlots.firstIndex(where: { $0.id == id }) else {
+      throw .unknownSlot(id, known: keySlots.map(\.id))
+    }
+    return number
+  }
+
+  private func change(
+    _ notices: Notices, _ body: (inout [KeySlot]) -> Void
+  ) throws -> Vault {
+    var renewed = descriptor
+    var slots = keySlots
+    body(&slots)
+    renewed.encryption?.slots = slots
+    return try publish(renewed, notices: notices)
+  }
+}
