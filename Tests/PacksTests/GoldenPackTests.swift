@@ -39,8 +39,8 @@ import Testing
   @Test("a pack of all codecs is made when fixtures are written", .enabled(if: isWritingFixtures))
   func compressed() throws {
     var run = RecordRun()
-    var zstd = Compressor(.standard)
-    var zlib = Compressor(CompressionSetting("zlib:6")!)
+    var zstd = RecordSealer(.standard)
+    var zlib = RecordSealer(CompressionSetting("zlib:6")!)
     let (text, noise) = (fixturePlains[0], fixturePlains[1])
     _ = run.append(text.span.bytes, id: contentID(text), kind: .chunk, with: &zstd)
     _ = run.append(text.span.bytes, id: contentID(text), kind: .map, with: &zlib)

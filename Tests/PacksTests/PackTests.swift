@@ -67,10 +67,10 @@ import Testing
   @Test("a run is empty again after it was handed over, and says when it is full")
   func runs() {
     var run = RecordRun()
-    var compressor = Compressor(.none)
+    var sealer = RecordSealer(.none)
     let large = [UInt8](repeating: 1, count: RecordHeader.maximumPlainByteCount)
     #expect(run.isEmpty && run.hasRoom(for: large.count))
-    let stored = run.append(large.span.bytes, id: .zeros, kind: .chunk, with: &compressor)
+    let stored = run.append(large.span.bytes, id: .zeros, kind: .chunk, with: &sealer)
     #expect(stored == large.count + 48 && run.byteCount == stored)
     #expect(!run.hasRoom(for: large.count) && run.hasRoom(for: 1 << 19))
     run.removeAll()

@@ -163,7 +163,7 @@ extension World {
     guard shape.secondaryCount > 0 else { return }
     let replication = Replication(vault: vault, notices: run.notices)
     let report = try replication.run(progress: Progress(), cancellation: run.cancellation)
-    run.what = " \(report.points.count) points"
+    run.what = " \(report.pointCount) points"
     for number in run.before.promised[.vault] ?? [] {
       run.acknowledged.append((number, .secondary))
     }

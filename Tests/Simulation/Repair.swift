@@ -122,5 +122,5 @@ private func isSound(_ bytes: [UInt8], at path: ObjectPath, _ digester: inout Di
   if let name = path.pack?.digest ?? path.segment {
     return digester.digest(bytes.span.bytes) == name
   }
-  return documentDamage(in: bytes) == nil
+  return DocumentCoder(.none).damage(in: bytes, at: path) == nil
 }

@@ -1,5 +1,6 @@
 internal import Bytes
 package import Compression
+package import Encryption
 package import Hashing
 package import Packs
 
@@ -10,18 +11,21 @@ package struct SamplePack: Sendable {
   package let plains: [[UInt8]]
 
   package init(
-    _ plains: [[UInt8]], kind: RecordKind = .chunk, compression: CompressionSetting = .standard
+    _ plains: [[UInt8]], kind: RecordKind = .chunk, compression: CompressionSetting = .standard,
+    protection: ContentProtection = .none
   ) {
     var run = RecordRun()
     var writer = PackWriter(pool: PackWriter.makeBufferPool())
-    var compressor = Compressor(compression)
+    var sealer = RecordSealer(compression, protection)
+    var namer = ContentNamer(protection)
     var digester = Digester()
     for plain in plains {
       if !run.hasRoom(for: plain.count) {
         writer.append(run)
         run.removeAll()
       }
-      _ = run.append(plain.span.bytes, id: contentID(plain), kind: kind, with: &compressor)
+      let id = namer.name(plain.span.bytes)
+      _ = run.append(plain.span.bytes, id: id, kind: kind, with: &sealer)
     }
     writer.append(run)
     let pack = writer.seal(with: &digester)

@@ -40,14 +40,14 @@ struct TierBench: Sendable {
   @discardableResult
   func add(_ plains: [[UInt8]], kind: RecordKind = .chunk, to writer: TierWriter) throws -> Int {
     var run = RecordRun()
-    var compressor = Compressor(.standard)
+    var sealer = RecordSealer(.standard)
     var digester = Digester()
     let index = writer.open.index
     var claimed = 0
     for plain in plains where writer.claim(contentID(plain), index: index) {
       claimed += 1
       if !run.hasRoom(for: plain.count) { try writer.add(&run, kind: kind, digester: &digester) }
-      _ = run.append(plain.span.bytes, id: contentID(plain), kind: kind, with: &compressor)
+      _ = run.append(plain.span.bytes, id: contentID(plain), kind: kind, with: &sealer)
     }
     try writer.add(&run, kind: kind, digester: &digester)
     return claimed

@@ -78,7 +78,7 @@ import Tiers
       do {
         let changed = reseal(mutatedText(documentBody(of: bytes), &random))
         let found = try CheckedDocument.decode(VaultDescriptor.self, from: changed)
-        guard let chunker = found.chunker, found.compressionSetting != nil else { continue }
+        guard let chunker = found.chunker(), found.compressionSetting != nil else { continue }
         #expect(chunker.sizes.average <= 1 << 20, "\(round) \(Seed.ofThisRun)")
       } catch { #expect(!error.reason.isEmpty) }
     }

@@ -88,7 +88,7 @@ import Tiers
     for copy in copies { copy.fail(.put, number: 0) }
     #expect(try vault.points(notices: notices).isEmpty)
     #expect(notices.all.count == 3 && copies.allSatisfy { $0.count(of: .put) == 0 })
-    #expect(goodDocument(path, among: copies) == nil)
+    #expect(goodDocument(path, among: copies, vault.documents) == nil)
     expectVaultError("name another one") { _ = try vault.point("web01", notices: notices) }
   }
 

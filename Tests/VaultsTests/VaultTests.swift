@@ -31,7 +31,7 @@ import Tiers
     for path in [home.appending("vault"), home.appending("snapshots"), home] {
       let vault = try Vault.open(path)
       #expect(vault.descriptor.id == made.descriptor.id && vault.descriptor.created == now)
-      #expect(vault.chunker.sizes == ChunkSizes(average: 32_768))
+      #expect(try vault.chunker().sizes == ChunkSizes(average: 32_768))
       #expect(vault.compression.description == "zlib:3")
       #expect(vault.tiers.map { $0.stores.map(\.name) } == made.tiers.map { $0.stores.map(\.name) })
     }
