@@ -1,3 +1,4 @@
+import Encryption
 import Hashing
 import Maintenance
 import Stores
