@@ -74,7 +74,11 @@ package enum ContentProtection: Sendable {
   }
 
   /// Seals and opens chunks and maps; nil where they are not sealed, or cannot be opened.
-  package func recordCipher() -> ObjectCipher? { keys.map { ObjectCipher(root: $0.objects) } }
+  package func recordCipher() -> ObjectCipher? {
+    // Not `map`: Swift 6.3 loses track of nil where a generic function gives a noncopyable value.
+    guard let keys else { return nil }
+    return ObjectCipher(root: keys.objects)
+  }
 
   /// - Throws: ``LockedError`` where the key is not at hand.
   package func contentNamer() throws(LockedError) -> ContentNamer {

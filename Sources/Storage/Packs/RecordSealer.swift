@@ -8,9 +8,12 @@ package struct RecordSealer: ~Copyable {
   private var compressor: Compressor
   private var cipher: ObjectCipher?
 
-  /// - Parameter protection: of the vault that is written to, with its key at hand.
+  /// Whether the vault's key is not at hand, so that nothing can be sealed.
+  package let isLocked: Bool
+
+  /// - Parameter protection: of the vault that is written to.
   package init(_ compression: CompressionSetting, _ protection: ContentProtection = .none) {
-    precondition(!protection.isLocked, "nothing is sealed without the key")
+    isLocked = protection.isLocked
     compressor = Compressor(compression)
     cipher = protection.recordCipher()
   }
@@ -27,6 +30,7 @@ package struct RecordSealer: ~Copyable {
   mutating func write(
     _ plain: RawSpan, id: ContentID, kind: RecordKind, to target: inout MutableRawSpan
   ) -> PackEntry {
+    precondition(!isLocked, "nothing is sealed without the key")
     let before = cipher == nil ? 0 : ObjectCipher.nonceByteCount
     let start = RecordHeader.byteCount + before
     var room = target._mutatingExtracting(start..<start + plain.byteCount)
@@ -41,9 +45,10 @@ package struct RecordSealer: ~Copyable {
     header.bytes.span.bytes.copy(into: &target)
     var payload = target._mutatingExtracting(
       RecordHeader.byteCount..<RecordHeader.byteCount + byteCount)
-    id.digest.withBytes { name in
-      cipher?.seal(&payload, named: name, authenticating: header.bytes.span.bytes)
-    }
+    let fields = header.bytes.span.bytes
+    // The id is the last of them.
+    cipher?.seal(
+      &payload, named: fields.extracting(last: Digest.byteCount), authenticating: fields)
     return entry
   }
 }

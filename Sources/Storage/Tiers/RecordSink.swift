@@ -10,7 +10,7 @@ package struct RecordSink: ~Copyable {
   private var index: TierIndex
   private var digester = Digester()
   private var namer: ContentNamer
-  private var sealer: RecordSealer?
+  private var sealer: RecordSealer
   private var chunkRun = RecordRun()
   private var mapRun = RecordRun()
 
@@ -19,7 +19,7 @@ package struct RecordSink: ~Copyable {
     index = writer.open.index
     let protection = writer.open.tier.protection
     namer = ContentNamer(protection)
-    sealer = protection.isLocked ? nil : RecordSealer(compression, protection)
+    sealer = RecordSealer(compression, protection)
   }
 
   /// Looks at the index as it is now, with what was published meanwhile.
@@ -31,7 +31,7 @@ package struct RecordSink: ~Copyable {
   package mutating func add(
     _ plain: RawSpan, kind: RecordKind
   ) throws -> (id: ContentID, storedByteCount: Int?) {
-    guard sealer != nil else { throw LockedError() }
+    if sealer.isLocked { throw LockedError() }
     let id = namer.name(plain)
     return (id, try add(plain, id: id, kind: kind))
   }
@@ -41,15 +41,15 @@ package struct RecordSink: ~Copyable {
   package mutating func add(
     _ plain: RawSpan, id: ContentID, kind: RecordKind
   ) throws -> Int? {
-    guard sealer != nil else { throw LockedError() }
+    if sealer.isLocked { throw LockedError() }
     guard writer.claim(id, index: index) else { return nil }
     switch kind {
     case .chunk:
       try makeRoom(in: &chunkRun, for: plain.byteCount, kind, writer, &digester)
-      return chunkRun.append(plain, id: id, kind: kind, with: &sealer!)
+      return chunkRun.append(plain, id: id, kind: kind, with: &sealer)
     case .map:
       try makeRoom(in: &mapRun, for: plain.byteCount, kind, writer, &digester)
-      return mapRun.append(plain, id: id, kind: kind, with: &sealer!)
+      return mapRun.append(plain, id: id, kind: kind, with: &sealer)
     }
   }
 
