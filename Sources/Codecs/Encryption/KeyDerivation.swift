@@ -56,11 +56,11 @@ package struct PassphraseCost: Codable, Sendable, Equatable {
   /// 64 MiB and about a quarter of a second.
   package static let standard = PassphraseCost(logN: 16, r: 8, p: 1)
 
-  /// Whether it takes at least 64 MiB to try one, and no more than 1 GiB and some seconds: a
+  /// Whether it takes at least 64 MiB to try one, and no more than 256 MiB and some seconds: a
   /// descriptor comes from whoever holds the store.
   package var isAcceptable: Bool {
-    guard (10...23).contains(logN), (1...32).contains(r), (1...4).contains(p) else { return false }
-    return (64 << 20...1 << 30).contains(memoryByteCount)
+    guard (10...21).contains(logN), (1...32).contains(r), (1...2).contains(p) else { return false }
+    return (64 << 20...256 << 20).contains(memoryByteCount)
   }
 
   package var memoryByteCount: Int { 128 * r << logN }

@@ -23,6 +23,9 @@ package struct KeySlot: Codable, Sendable, Equatable {
     case keyFile = "key-file"
   }
 
+  /// No vault has more, so that an altered descriptor keeps nobody busy for hours.
+  package static let limit = 32
+
   /// 8 hexadecimal digits, random.
   package var id: String
   package var kind: Kind
@@ -116,6 +119,7 @@ package enum KeyError: Error, Sendable, Equatable, CustomStringConvertible {
   case noMemory
   case unknownSlot(String, known: [String])
   case lastSlot
+  case tooManySlots
 
   package var description: String {
     switch self {
@@ -139,6 +143,8 @@ package enum KeyError: Error, Sendable, Equatable, CustomStringConvertible {
       "the vault has no key slot \(slot); it has \(known.joined(separator: ", "))"
     case .lastSlot:
       "this is the last key slot: without it nobody could open the vault; add another one first"
+    case .tooManySlots:
+      "a vault has no more than \(KeySlot.limit) key slots: remove one first (`kluis key remove`)"
     }
   }
 }

@@ -82,7 +82,7 @@ private struct SlotOpener {
     }
     let slots = (descriptor.encryption?.slots ?? []).filter { $0.kind == kind }
     if slots.isEmpty { throw .noSlot(kind) }
-    for slot in slots.prefix(Self.slotLimit) {
+    for slot in slots.prefix(KeySlot.limit) {
       if let master = try open(slot, of: descriptor.id) { return master }
     }
     throw .wrongKey(kind, slots: slots.count)
@@ -96,7 +96,4 @@ private struct SlotOpener {
     tried.append((slot, vault, master))
     return master
   }
-
-  /// An altered descriptor must not keep anyone busy for hours.
-  private static let slotLimit = 64
 }

@@ -29,10 +29,12 @@ extension Vault {
   package func addKey(
     _ credential: Credential, label: String?, now: Timestamp, notices: Notices
   ) throws -> KeySlot {
+    let keys = try requireKeys()
+    if keySlots.count >= KeySlot.limit { throw KeyError.tooManySlots }
     let slot = try KeySlot(
-      master: requireKeys().master, under: credential, label: label, vault: descriptor.id,
+      master: keys.master, under: credential, label: label, vault: descriptor.id,
       created: now)
-    _ = try change(notices) { $0.append(slot) }
+    try change(notices) { $0.append(slot) }
     return slot
   }
 
@@ -45,7 +47,7 @@ extension Vault {
     _ = try requireKeys()
     let number = try slotNumber(id)
     if keySlots.count == 1 { throw KeyError.lastSlot }
-    _ = try change(notices) { $0.remove(at: number) }
+    try change(notices) { $0.remove(at: number) }
   }
 
   /// Wraps the master key anew in a slot, under another credential.
@@ -57,7 +59,7 @@ extension Vault {
     let slot = try KeySlot(
       id: id, master: keys.master, under: credential, label: label ?? keySlots[number].label,
       vault: descriptor.id, created: now)
-    _ = try change(notices) { $0[number] = slot }
+    try change(notices) { $0[number] = slot }
     return slot
   }
 
@@ -68,13 +70,11 @@ extension Vault {
     return number
   }
 
-  private func change(
-    _ notices: Notices, _ body: (inout [KeySlot]) -> Void
-  ) throws -> Vault {
+  private func change(_ notices: Notices, _ body: (inout [KeySlot]) -> Void) throws {
     var renewed = descriptor
     var slots = keySlots
     body(&slots)
     renewed.encryption?.slots = slots
-    return try publish(renewed, notices: notices)
+    _ = try publish(renewed, notices: notices)
   }
 }
