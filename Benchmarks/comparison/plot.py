@@ -71,7 +71,7 @@ def panel(name, bars, top):
 
 
 def colour(tool):
-    if tool.name == "kluis":
+    if tool.name.startswith("kluis"):
         return KLUIS
     return FLOOR if tool.is_floor else PEER
 

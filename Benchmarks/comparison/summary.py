@@ -87,6 +87,9 @@ def promises(run, table):
     def times(phase, rival):
         return ratio(by_name, rival, lambda row: row.seconds[phase])
 
+    def encrypted(phase):
+        return inverse(ratio(by_name, "kluis-encrypted", lambda row: row.seconds[phase]))
+
     size = ratio(by_name, "restic", lambda row: row.allocated_bytes)
     copy = times("restore", "cp")
     kluis = by_name.get("kluis")
@@ -97,6 +100,8 @@ def promises(run, table):
         Promise("restore, times restic's speed", 2.5, True, times("restore", "restic"), "×"),
         Promise("restore, times borg's speed", 7, True, times("restore", "borg"), "×"),
         Promise("restore, of the time of cp", 1.2, False, inverse(copy), "×"),
+        Promise("first backup, encrypted, of the speed without", 0.85, True, encrypted("first"), "×"),
+        Promise("restore, encrypted, of the speed without", 0.85, True, encrypted("restore"), "×"),
         Promise("repository, of restic's", 0.87, False, inverse(size), "×"),
         Promise("resident memory", 256, False,
                 kluis and kluis.max_rss_bytes / MIB, " MiB"),

@@ -78,6 +78,18 @@ class Kluis(Tool):
         return [Restore("restore", self.run("restore", "disk", machine, "--to", file), file)]
 
 
+class KluisEncrypted(Kluis):
+    name, title = "kluis-encrypted", "Kluis, encrypted"
+
+    def environment(self):
+        return {"KLUIS_KEY_FILE": self.folder / "key"}
+
+    def prepare(self):
+        (command,) = super().prepare()
+        (self.folder / "key").write_bytes(os.urandom(32))
+        return [Command([*command.arguments, "--encrypt"])]
+
+
 class Restic(Tool):
     name, title, program = "restic", "restic", "restic"
 
@@ -210,7 +222,8 @@ class QemuImg(Tool):
         return [Restore("convert", self.run(self.kept(machine, image), "qcow2", file, "raw"), file)]
 
 
-TOOLS = {tool.name: tool for tool in (Kluis, Restic, Borg, BorgFixed, Casync, Copy, QemuImg)}
+TOOLS = {tool.name: tool for tool in (
+    Kluis, KluisEncrypted, Restic, Borg, BorgFixed, Casync, Copy, QemuImg)}
 
 
 def full_environment(tool):

@@ -93,7 +93,8 @@ _Bool linux_wait_for_input(int fd, int milliseconds) {
 }
 
 void linux_hide_memory(void) {
-  struct rlimit none = {0, 0};
+  // One byte is too little for a file, and tells the kernel not to pipe a core to a program either.
+  struct rlimit none = {1, 1};
   setrlimit(RLIMIT_CORE, &none);
   prctl(PR_SET_DUMPABLE, 0);
 }

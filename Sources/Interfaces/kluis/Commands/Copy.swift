@@ -1,5 +1,6 @@
 import ArgumentParser
 import Copies
+import Encryption
 import SystemPackage
 import Tiers
 import Vaults
@@ -46,8 +47,7 @@ struct Copy: ParsableCommand {
       harmless: "Nothing was harmed: both vaults are sound, and the same command goes on from what "
         + "was stored."
     ) { session in
-      let vault = try session.openVault()
-      let target = try openTarget(session)
+      let (vault, target) = try openBoth(session)
       guard target.descriptor.id != vault.descriptor.id else {
         throw ValidationError("\(toVault) is the vault that \(point) is in")
       }
@@ -66,10 +66,21 @@ struct Copy: ParsableCommand {
     }
   }
 
-  private func openTarget(_ session: Session) throws -> Vault {
-    let named = CredentialSource(passphraseFile: toPassphraseFile, keyFile: toKeyFile)
-    return try session.openVault(
-      at: FilePath(toVault), credential: try named.read(), asking: "passphrase of \(toVault)")
+  /// A key that the environment names may be either vault's.
+  private func openBoth(_ session: Session) throws -> (vault: Vault, target: Vault) {
+    let named = try CredentialSource(passphraseFile: toPassphraseFile, keyFile: toKeyFile).read()
+    let fromEnvironment = try CredentialSource.environment.read()
+    let isOpen = try !session.openVault(.none).protection.isLocked
+    let vault = try session.openVault(isOpen && !session.namesCredential ? .none : .required)
+    let path = FilePath(toVault)
+    if let named { return (vault, try session.openVault(at: path, credential: named)) }
+    let target = try session.openVault(at: path, credential: nil)
+    if target.protection.isLocked {
+      return (vault, try session.unlock(target, with: fromEnvironment, asking: toVault))
+    }
+    // A key that is neither's: one of them has been made to look unencrypted.
+    if fromEnvironment != nil, isOpen { throw KeyError.notEncrypted(toVault) }
+    return (vault, target)
   }
 
   private func report(

@@ -92,7 +92,10 @@ struct Init: ParsableCommand {
         "a key is named (by an option, KLUIS_PASSPHRASE_FILE or KLUIS_KEY_FILE), and --encrypt is "
           + "not: a vault that is made unencrypted stays so")
     }
-    if let named { return named }
+    if let named {
+      hideMemory()
+      return named
+    }
     let prompt = PassphrasePrompt(cancellation: session.cancellation)
     if let typed = try prompt.askForNew("passphrase of the new vault") { return typed }
     throw ValidationError("--encrypt needs --passphrase-file FILE or --key-file FILE")

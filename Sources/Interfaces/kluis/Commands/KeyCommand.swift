@@ -66,10 +66,11 @@ struct KeyAdd: ParsableCommand {
 
   func run() throws {
     try Session.run([shared], harmless: "The vault's keys are as they were.") { session in
+      let named = try new.named()
       let vault = try session.openVault()
       _ = try vault.requireKeys()
       let slot = try vault.addKey(
-        try new.read(session), label: new.label, now: .now, notices: session.notices)
+        try named ?? new.ask(session), label: new.label, now: .now, notices: session.notices)
       if session.options.json { return try printJSON(SlotReport(slot)) }
       session.say("added key slot \(slot.id) (\(slot.kind.rawValue))")
     }
@@ -125,11 +126,12 @@ struct KeyRotate: ParsableCommand {
 
   func run() throws {
     try Session.run([shared], harmless: "The vault's keys are as they were.") { session in
+      let named = try new.named()
       let (vault, credential) = try session.unlockVault()
       _ = try vault.requireKeys()
       let id = try slot ?? vault.slots(openedBy: credential)[0].id
       let renewed = try vault.rotateKey(
-        id, to: try new.read(session), label: new.label, now: .now, notices: session.notices)
+        id, to: try named ?? new.ask(session), label: new.label, now: .now, notices: session.notices)
       if session.options.json { return try printJSON(SlotReport(renewed)) }
       session.say(
         "key slot \(id) has a new \(renewed.kind.rawValue) now; the old one opens nothing")
@@ -249,7 +251,7 @@ struct KeyImport: ParsableCommand {
 
   func run() throws {
     try Session.run([shared], harmless: "The vault's keys are as they were.") { session in
-      hideMemory()
+      let named = try new.named()
       let locked = try session.openVault(.none)
       guard locked.descriptor.encryption != nil else {
         throw ValidationError("the vault is not encrypted, so there is no key to import")
@@ -259,7 +261,7 @@ struct KeyImport: ParsableCommand {
       let master = try RecoverySheet.masterKey(in: text, vault: locked.descriptor.id)
       let vault = try session.openVault(unlocking: .master(master))
       let slot = try vault.addKey(
-        try new.read(session), label: new.label, now: .now, notices: session.notices)
+        try named ?? new.ask(session), label: new.label, now: .now, notices: session.notices)
       if session.options.json { return try printJSON(SlotReport(slot)) }
       session.say("added key slot \(slot.id) (\(slot.kind.rawValue))")
     }

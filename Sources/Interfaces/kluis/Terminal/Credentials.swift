@@ -21,13 +21,15 @@ struct CredentialSource {
       passphraseFile: variable("KLUIS_PASSPHRASE_FILE"), keyFile: variable("KLUIS_KEY_FILE"))
   }
 
+  /// To be called before ``hideMemory()``: a process that hides its memory from its user cannot open
+  /// what a shell passes it as `<(command)`.
+  ///
   /// - Throws: ``SecretFileError``; `ValidationError` where both are named.
   func read() throws -> Credential? {
     if passphraseFile == nil, keyFile == nil { return nil }
     guard passphraseFile == nil || keyFile == nil else {
       throw ValidationError("a passphrase file and a key file are named: give one of them")
     }
-    hideMemory()
     if let passphraseFile { return try .passphrase(inFile: FilePath(passphraseFile)) }
     return try .key(inFile: FilePath(keyFile!))
   }
@@ -106,9 +108,12 @@ struct NewKeyOptions: ParsableArguments {
   @Option(help: ArgumentHelp("What the slot is called; readable without a key.", valueName: "text"))
   var label: String?
 
-  func read(_ session: Session) throws -> Credential {
-    let source = CredentialSource(passphraseFile: newPassphraseFile, keyFile: newKeyFile)
-    if let credential = try source.read() { return credential }
+  /// What is named; to be read before the vault is opened.
+  func named() throws -> Credential? {
+    try CredentialSource(passphraseFile: newPassphraseFile, keyFile: newKeyFile).read()
+  }
+
+  func ask(_ session: Session) throws -> Credential {
     let prompt = PassphrasePrompt(cancellation: session.cancellation)
     if let credential = try prompt.askForNew("new passphrase") { return credential }
     throw ValidationError("name the new key: --new-passphrase-file FILE or --new-key-file FILE")

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Encryption
 import FoundationEssentials
 import SystemPackage
 import Tiers
@@ -54,98 +53,6 @@ struct Session {
   private func printNotices() -> Bool {
     for notice in notices.all { printError("warning: \(notice)") }
     return !notices.all.isEmpty
-  }
-
-  /// Whether a command needs the key of an encrypted vault.
-  enum KeyNeed {
-    /// It is asked for where it is not given.
-    case required
-    /// What is done without it is done without it.
-    case ifGiven
-    /// Even where it is given.
-    case none
-  }
-
-  /// Opens the vault that `--vault` or `KLUIS_VAULT` names.
-  ///
-  /// - Parameter notices: is told of stores that cannot be used; this session's by default.
-  func openVault(_ need: KeyNeed = .required, telling notices: Notices? = nil) throws -> Vault {
-    let credential = need == .none ? nil : try credential()
-    let vault = try openVault(unlocking: credential, telling: notices)
-    if need == .required, vault.protection.isLocked { return try ask(for: vault).vault }
-    return vault
-  }
-
-  /// Opens it with a key, and says which.
-  func unlockVault() throws -> (vault: Vault, credential: Credential) {
-    if let credential = try credential() {
-      return (try openVault(unlocking: credential), credential)
-    }
-    let vault = try openVault(unlocking: nil)
-    guard vault.protection.isLocked else {
-      _ = try vault.requireKeys()
-      throw LockedError()
-    }
-    return try ask(for: vault)
-  }
-
-  func openVault(
-    unlocking credential: Credential?, telling notices: Notices? = nil
-  ) throws -> Vault {
-    guard let path = options.vault ?? ProcessInfo.processInfo.environment["KLUIS_VAULT"],
-      !path.isEmpty
-    else { throw ValidationError("no vault named: give --vault PATH, or set KLUIS_VAULT") }
-    return try Vault.open(
-      FilePath(path), patience: try patience(), notices: notices ?? self.notices,
-      unlocking: credential)
-  }
-
-  /// Opens another vault than the one that the session is about.
-  ///
-  /// - Parameter question: what the terminal asks where the vault is locked.
-  func openVault(
-    at path: FilePath, credential: Credential?, asking question: String
-  ) throws -> Vault {
-    let vault = try Vault.open(
-      path, patience: try patience(), notices: notices, unlocking: credential)
-    return vault.protection.isLocked ? try ask(for: vault, question).vault : vault
-  }
-
-  /// What the options or the environment name.
-  func credential() throws -> Credential? {
-    let named = CredentialSource(
-      passphraseFile: options.passphraseFile, keyFile: options.keyFile)
-    return try named.read() ?? CredentialSource.environment.read()
-  }
-
-  private func ask(
-    for vault: Vault, _ question: String = "passphrase"
-  ) throws -> (vault: Vault, credential: Credential) {
-    let prompt = PassphrasePrompt(cancellation: cancellation)
-    for attempt in 1...3 {
-      guard let passphrase = try prompt.ask(question) else { throw LockedError() }
-      do {
-        let credential = Credential.passphrase(passphrase)
-        let opened = try Vault.open(
-          vault.path, patience: try patience(), notices: notices, unlocking: credential)
-        return (opened, credential)
-      } catch let error as KeyError {
-        guard case .wrongKey = error, attempt < 3 else { throw error }
-        printError("that is not it; try again")
-      }
-    }
-    throw LockedError()
-  }
-
-  /// How long a store may take to answer before another is asked.
-  private func patience() throws -> Duration {
-    guard let text = ProcessInfo.processInfo.environment["KLUIS_PATIENCE"] else {
-      return .seconds(20)
-    }
-    guard let seconds = Double(text), seconds > 0, seconds < 1e6 else {
-      throw ValidationError("KLUIS_PATIENCE is a number of seconds, not '\(text)'")
-    }
-    return .seconds(seconds)
   }
 
   /// Prints unless that was not wanted.
