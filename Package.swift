@@ -61,6 +61,7 @@ module("CLinux", in: "C")
 library("CZlib", packageConfig: "zlib", debianPackage: "zlib1g-dev")
 library("CZstd", packageConfig: "libzstd", debianPackage: "libzstd-dev")
 library("CCrypto", packageConfig: "libcrypto", debianPackage: "libssl-dev")
+library("CXML", packageConfig: "libxml-2.0", debianPackage: "libxml2-dev")
 
 // Platform: the machine.
 module("Bytes", in: "Platform")
@@ -79,6 +80,8 @@ module(
   "DiskImages", in: "Disks", uses: ["CLinux", "Bytes", "Files", "BlockDevices"],
   packages: [system])
 
+module("Machines", in: "Disks", uses: ["CXML"])
+
 // Storage: what is kept.
 module(
   "Stores", in: "Storage", uses: ["Bytes", "Files", "Workers", "Hashing"], packages: [system])
@@ -95,19 +98,20 @@ module(
 module(
   "Vaults", in: "Storage",
   uses: [
-    "Bytes", "Files", "Workers", "Hashing", "Chunking", "Compression", "Encryption", "Stores",
-    "Maps", "Tiers",
+    "Bytes", "Files", "Workers", "Machines", "Hashing", "Chunking", "Compression", "Encryption",
+    "Stores", "Maps", "Tiers",
   ],
   packages: [system])
 
 // Engine: what is done.
 let storage = [
-  "Hashing", "Chunking", "Compression", "Encryption", "Stores", "Packs", "Indexes", "Maps",
-  "Tiers", "Vaults",
+  "Hashing", "Chunking", "Compression", "Encryption", "Machines", "Stores", "Packs", "Indexes",
+  "Maps", "Tiers", "Vaults",
 ]
 module(
   "Backups", in: "Engine",
-  uses: ["Bytes", "Files", "Workers", "BlockDevices", "DiskImages"] + storage, packages: [system])
+  uses: ["CLinux", "Bytes", "Files", "Workers", "BlockDevices", "DiskImages"] + storage,
+  packages: [system])
 module(
   "Restores", in: "Engine",
   uses: ["CLinux", "Bytes", "Files", "Workers", "BlockDevices"] + storage, packages: [system])

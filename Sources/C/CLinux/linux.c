@@ -8,12 +8,15 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 static int64_t result(int64_t value) { return value < 0 ? -errno : value; }
@@ -24,6 +27,53 @@ int64_t linux_pread(int fd, void *to, size_t count, uint64_t offset) {
 
 int64_t linux_pwrite(int fd, const void *from, size_t count, uint64_t offset) {
   return result(pwrite64(fd, from, count, (off64_t)offset));
+}
+
+int64_t linux_clone(int fd, const char *directory) {
+  int clone = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (clone < 0) return -errno;
+  if (ioctl(clone, FICLONE, fd) == 0) return clone;
+  int64_t cause = -errno;
+  close(clone);
+  return cause;
+}
+
+static int64_t milliseconds_now(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+int64_t linux_run(const char *command, int timeout_milliseconds) {
+  posix_spawnattr_t attributes;
+  posix_spawn_file_actions_t actions;
+  sigset_t none;
+  sigemptyset(&none);
+  posix_spawnattr_init(&attributes);
+  // Signals are blocked in this program's threads; the command's are its own.
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, 2, 1);
+  char *const arguments[] = {"sh", "-c", (char *)command, NULL};
+  pid_t child;
+  int failure = posix_spawn(&child, "/bin/sh", &actions, &attributes, arguments, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  if (failure != 0) return -failure;
+  int64_t end = milliseconds_now() + timeout_milliseconds;
+  int status;
+  pid_t ended;
+  while ((ended = waitpid(child, &status, WNOHANG)) == 0 && milliseconds_now() < end)
+    usleep(5000);
+  if (ended == 0) {
+    kill(-child, SIGKILL);
+    waitpid(child, &status, 0);
+    return -ETIMEDOUT;
+  }
+  if (ended < 0) return -errno;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 int64_t linux_seek_data(int fd, uint64_t offset) {

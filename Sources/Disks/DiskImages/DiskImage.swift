@@ -43,19 +43,32 @@ package final class DiskImage: BlockDevice {
   private let file: File
   private let fileByteCount: UInt64
 
+  /// - Parameter isPlain: whether the file is taken as it is, whatever its bytes look like.
   /// - Throws: ``FileError``, ``DiskImageError``.
-  package init(opening path: FilePath) throws {
+  package convenience init(opening path: FilePath, isPlain: Bool = false) throws {
     let status = try fileStatus(path)
     if status?.kind == .directory || status?.kind == .other { throw DiskImageError.notADisk(path) }
-    let file = try File.openForReading(path)
+    try self.init(try File.openForReading(path), isPlain: isPlain)
+  }
+
+  /// A copy of the image as it is now, which shares its blocks and has no name; nil where the file
+  /// system cannot do that.
+  ///
+  /// - Throws: ``FileError``, ``DiskImageError``.
+  package static func clone(of path: FilePath) throws -> DiskImage? {
+    guard try fileStatus(path)?.kind == .regular else { return nil }
+    return try File.openForReading(path).clone().map { try DiskImage($0, isPlain: false) }
+  }
+
+  private init(_ file: consuming File, isPlain: Bool) throws {
     if try file.status().kind == .blockDevice {
       fileByteCount = try file.blockDeviceByteCount()
       byteCount = fileByteCount
       format = .device
     } else {
       fileByteCount = try file.status().byteCount
-      try refuseOtherFormats(file)
-      if let footer = try fixedVHDFooter(of: file, fileByteCount: fileByteCount) {
+      if !isPlain { try refuseOtherFormats(file) }
+      if !isPlain, let footer = try fixedVHDFooter(of: file, fileByteCount: fileByteCount) {
         byteCount = footer.diskByteCount
         format = .fixedVHD
       } else {
@@ -63,7 +76,7 @@ package final class DiskImage: BlockDevice {
         format = .raw
       }
     }
-    self.path = path
+    path = file.path
     self.file = file
   }
 

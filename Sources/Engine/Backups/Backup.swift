@@ -1,4 +1,5 @@
 internal import DiskImages
+internal import Machines
 package import SystemPackage
 package import Tiers
 package import Vaults
@@ -17,43 +18,106 @@ package struct Backup {
   }
 
   package var machine: String
-  package var sources: [Source]
+  package var disks: Disks
   /// Files with secrets of the machine, which the point keeps sealed.
   package var secrets: [Source] = []
   package var tags: [String: String] = [:]
+  /// Brings the machine's applications to rest; nil for a point as after a power failure.
+  package var quiescence: Quiescence?
   package var workerCount = availableCores()
   package var now: Timestamp = .now
 
-  package init(machine: String, sources: [Source]) {
+  /// What is backed up.
+  package enum Disks: Sendable {
+    case named([Source])
+    case defined(ProtectedMachine)
+  }
+
+  package init(machine: String, disks: Disks) {
     self.machine = machine
-    self.sources = sources
+    self.disks = disks
+  }
+
+  package init(machine: String, sources: [Source]) {
+    self.init(machine: machine, disks: .named(sources))
   }
 
   /// Runs the backup and commits the point. When this throws there is no point; what was stored on
   /// the way is found and reused by the next run.
   ///
   /// - Throws: ``FileError``, ``DiskImageError``, ``StoreError``, ``Cancelled``; ``LockedError``,
-  ///   ``SecretFileError``.
+  ///   ``SecretFileError``, ``DefinitionError``, ``QuiescenceError``.
   package func run(
     vault: Vault, notices: Notices, progress: Progress, cancellation: Cancellation
   ) throws -> RecoveryPoint {
     let secrets = try sealedSecrets(vault)
-    let images = try sources.map { try DiskImage(opening: $0.path) }
+    let (sources, left, protected) = try chosenDisks()
+    let files = try protected?.files() ?? []
     var intake = DiskIntake(
       vault: vault, notices: notices, progress: progress, cancellation: cancellation)
     intake.workerCount = workerCount
-    let disks = try intake.store(
-      zip(sources, images).map { source, image in
-        DiskIntake.Source(name: source.name, device: image, origin: image.path.string)
-      }
-    ) { for image in images { try image.checkSize() } }
-    let point = RecoveryPoint(
+    let trees = try read(sources, files.map(\.source), intake, notices)
+    var point = RecoveryPoint(
       machine: machine, time: try time(in: vault, notices: notices),
-      consistency: .crash, tags: tags, disks: disks, secrets: secrets)
+      consistency: quiescence == nil ? .crash : .application, tags: tags,
+      disks: Array(trees.prefix(sources.count)), secrets: secrets)
+    if let protected {
+      point.definition = protected.definition
+      point.files = zip(files, trees.dropFirst(sources.count)).map {
+        RecoveryPoint.StoredFile(kind: $0.kind, content: $1)
+      }
+      point.excluded = left.isEmpty ? nil : left
+    }
     let latest = try vault.latestForCommit(vault.firstTier, notices: notices)
-    try latest.vault.save(definition(of: point), to: latest.tier)
+    try latest.vault.save(definition(of: point, protected), to: latest.tier)
     try latest.vault.commit(point, to: latest.tier)
     return point
+  }
+
+  private func chosenDisks() throws -> ([Source], left: [String], ProtectedMachine?) {
+    switch disks {
+    case .named(let sources): return (sources, [], nil)
+    case .defined(let protected):
+      let (taken, left) = try protected.disks()
+      for disk in taken { try checkName(disk.name, of: "disk") }
+      return (taken, left, protected)
+    }
+  }
+
+  /// Stores disks and files, with the applications at rest for no longer than is needed: until all
+  /// disks are cloned where the file systems can do that, else until they are read.
+  private func read(
+    _ sources: [Source], _ files: [DiskIntake.Source], _ intake: DiskIntake, _ notices: Notices
+  ) throws -> [RecoveryPoint.Disk] {
+    func atRest<Result>(_ body: () throws -> Result) throws -> Result {
+      try quiescence?.during(notices: notices, body) ?? body()
+    }
+    // Tried out first, so that nothing is brought to rest twice.
+    if try clones(of: sources) != nil, let images = try atRest({ try clones(of: sources) }) {
+      return try store(images, sources, files, intake)
+    }
+    return try atRest {
+      try store(sources.map { try DiskImage(opening: $0.path) }, sources, files, intake)
+    }
+  }
+
+  /// The disks as they are at one instant; nil where a file system cannot give that.
+  private func clones(of sources: [Source]) throws -> [DiskImage]? {
+    var images: [DiskImage] = []
+    for source in sources {
+      guard let clone = try DiskImage.clone(of: source.path) else { return nil }
+      images.append(clone)
+    }
+    return images
+  }
+
+  private func store(
+    _ images: [DiskImage], _ sources: [Source], _ files: [DiskIntake.Source], _ intake: DiskIntake
+  ) throws -> [RecoveryPoint.Disk] {
+    let disks = zip(sources, images).map { source, image in
+      DiskIntake.Source(name: source.name, device: image, origin: image.path.string)
+    }
+    return try intake.store(disks + files) { for image in images { try image.checkSize() } }
   }
 
   private func sealedSecrets(_ vault: Vault) throws -> [SealedSecret]? {
@@ -67,12 +131,16 @@ package struct Backup {
   }
 
   /// What later backups of the machine need to know.
-  private func definition(of point: RecoveryPoint) -> Machine {
-    Machine(
+  private func definition(
+    of point: RecoveryPoint, _ protected: ProtectedMachine?
+  ) -> Machine {
+    var known = Machine(
       name: machine, disks: point.disks.map { Machine.Disk(name: $0.name, source: $0.source) },
       secrets: secrets.isEmpty
         ? nil : secrets.map { Machine.Secret(name: $0.name, source: $0.path.string) },
       updated: point.time)
+    protected?.remember(in: &known)
+    return known
   }
 
   /// Now, or a second after the machine's newest point where that is not earlier: the newest point

@@ -75,7 +75,7 @@ package struct PointCopy {
   ) throws {
     var reader = TierReader(source)
     var regions: [PlannedRegion] = []
-    for disk in point.disks {
+    for disk in point.trees {
       guard let tree = disk.tree else { continue }
       try tree.forEachRegion {
         try reader.map($0)

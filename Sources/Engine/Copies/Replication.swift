@@ -100,7 +100,7 @@ package struct Replication {
       behind.map { point in
         Behind(
           name: point.id, time: point.time,
-          storedBytes: point.disks.reduce(0) { $0 + $1.storedBytes })
+          storedBytes: point.trees.reduce(0) { $0 + $1.storedBytes })
       }, all.count { $0.tiers.contains(.secondary) }
     )
   }

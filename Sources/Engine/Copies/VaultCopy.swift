@@ -37,13 +37,14 @@ package struct VaultCopy {
     if known.contains(where: { $0.point.id == point.id }) { return nil }
     var copy = point
     copy.secrets = try sealedAnew()
-    copy.disks = try DiskIntake(
+    let stored = try DiskIntake(
       vault: target, notices: notices, progress: progress, cancellation: cancellation
     ).store(
-      point.disks.map { disk in
+      point.trees.map { disk in
         DiskIntake.Source(
           name: disk.name, device: try PointDisk(disk, from: source), origin: disk.source)
       })
+    copy.replaceTrees(by: stored)
     let latest = try target.latestForCommit(target.firstTier, notices: notices)
     if try latest.vault.machine(point.machine, notices: notices) == nil,
       let machine = try vault.machine(point.machine, notices: notices)

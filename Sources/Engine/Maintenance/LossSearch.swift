@@ -23,7 +23,7 @@ struct LossSearch {
     var found: [Scrub.LostPoint] = []
     var whole: Set<ContentID> = []
     for listed in try vault.points(notices: notices, healing: false) {
-      for disk in listed.point.disks {
+      for disk in listed.point.trees {
         guard let (offset, reason) = firstLoss(of: disk, &whole) else { continue }
         found.append(
           Scrub.LostPoint(

@@ -57,7 +57,7 @@ package struct Verification {
   ) -> [RegionToVerify] {
     var regions: [RegionToVerify] = []
     for point in points {
-      for disk in point.disks {
+      for disk in point.trees {
         guard let tree = disk.tree else { continue }
         do {
           try tree.forEachRegion { id in
@@ -80,7 +80,7 @@ package struct Verification {
   ) -> [DamagedDisk] {
     var found: [DamagedDisk] = []
     for point in points {
-      for disk in point.disks {
+      for disk in point.trees {
         guard let (offset, reason) = firstDamage(of: disk, &reader, checked) else { continue }
         found.append(
           DamagedDisk(point: point.id, disk: disk.name, offset: offset, reason: reason))

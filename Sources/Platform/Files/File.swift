@@ -39,6 +39,19 @@ package struct File: ~Copyable, Sendable {
     } catch { throw FileError(operation, path, error.errno) }
   }
 
+  /// A file without a name that shares this one's blocks, as they are now; nil where the file system
+  /// cannot do that. Keeps this file's path, for errors.
+  package func clone() throws(FileError) -> File? {
+    let outcome = linux_clone(descriptor.rawValue, parent(of: path).string)
+    let refusals: [Errno] = [
+      .notSupported, .invalidArgument, .improperLink, Errno(rawValue: ENOTTY), .isDirectory, .permissionDenied,
+      .readOnlyFileSystem, .noSpace,
+    ]
+    if refusals.contains(where: { outcome == -Int64($0.rawValue) }) { return nil }
+    let number = try checked(outcome, "clone")
+    return File(path: path, descriptor: FileDescriptor(rawValue: Int32(number)))
+  }
+
   package func status() throws(FileError) -> FileStatus {
     do { return FileStatus(try descriptor.stat()) } catch {
       throw FileError("look at", path, error.errno)

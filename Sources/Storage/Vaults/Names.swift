@@ -27,6 +27,19 @@ package func checkName(_ name: String, of what: String) throws(NameError) {
   if "/\(name)@".count != name.count + 2 { try refuse("it begins or ends inside a character") }
 }
 
+/// Checks the name of a file before it becomes part of a path.
+package func checkFileName(_ name: String) throws(NameError) {
+  func refuse(_ reason: String) throws(NameError) {
+    throw NameError(what: "file", name: name, reason: reason)
+  }
+  if name.isEmpty || name == "." || name == ".." { try refuse("it names no file") }
+  if name.utf8.count > 255 { try refuse("it is longer than 255 bytes") }
+  if name.utf8.contains(UInt8(ascii: "/")) { try refuse("it holds a /") }
+  for scalar in name.unicodeScalars where scalar.value < 32 || (127...159).contains(scalar.value) {
+    try refuse("it holds a control character")
+  }
+}
+
 /// `text` in quotes, with control characters written as escapes, so that it stays on one line.
 package func quoted(_ text: String) -> String {
   let escaped = text.unicodeScalars.map { scalar in

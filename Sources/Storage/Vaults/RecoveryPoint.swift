@@ -1,4 +1,5 @@
 package import Hashing
+package import Machines
 package import Maps
 
 /// What a user restores from: one virtual machine, its disks and its definition at one moment.
@@ -12,6 +13,34 @@ package struct RecoveryPoint: Codable, Sendable, Equatable {
   package var disks: [Disk]
   /// Keys of its disks and the like; only in an encrypted vault.
   package var secrets: [SealedSecret]?
+  /// What the machine was beside its disks; nil where only disks were named.
+  package var definition: MachineDefinition?
+  /// Files that belong to the definition.
+  package var files: [StoredFile]?
+  /// Disks of the definition that were left out.
+  package var excluded: [String]?
+
+  /// A file of a machine, stored as a disk is.
+  package struct StoredFile: Codable, Sendable, Equatable {
+    package var kind: Kind
+    /// Named as the file was, without its directory.
+    package var content: Disk
+
+    package enum Kind: String, Codable, Sendable {
+      /// The definition as it was written, which may say more than Kluis understands.
+      case definition
+      case nvram
+      case extra
+    }
+
+    package init(kind: Kind, content: Disk) {
+      self.kind = kind
+      self.content = content
+    }
+  }
+
+  /// All that has to be stored for the point: its disks and its files.
+  package var trees: [Disk] { disks + (files ?? []).map(\.content) }
 
   package enum Consistency: String, Codable, Sendable {
     /// As a disk is when the power fails.
@@ -76,6 +105,14 @@ package struct RecoveryPoint: Codable, Sendable, Equatable {
     self.secrets = secrets
   }
 
+  /// Gives disks and files other trees, in the order of ``trees``.
+  package mutating func replaceTrees(by stored: [Disk]) {
+    disks = Array(stored.prefix(disks.count))
+    for (number, content) in stored.dropFirst(disks.count).enumerated() {
+      files?[number].content = content
+    }
+  }
+
   /// The part of the id after the machine's name, which names the file.
   package var fileName: String { String(id.dropFirst(machine.count + 1)) }
 
@@ -85,8 +122,9 @@ package struct RecoveryPoint: Codable, Sendable, Equatable {
       try checkName(machine, of: "machine")
       for disk in disks { try checkName(disk.name, of: "disk") }
       for secret in secrets ?? [] { try checkName(secret.name, of: "secret") }
+      for file in files ?? [] { try checkFileName(file.content.name) }
     } catch { return false }
-    return id.hasPrefix("\(machine)@") && disks.allSatisfy(\.isSound)
+    return id.hasPrefix("\(machine)@") && trees.allSatisfy(\.isSound)
   }
 }
 
@@ -96,6 +134,12 @@ package struct Machine: Codable, Sendable, Equatable {
   package var disks: [Disk]
   /// Secrets that are taken along with every point.
   package var secrets: [Secret]?
+  /// As it was at the last backup; nil where only disks were named.
+  package var definition: MachineDefinition?
+  /// The absolute path of the file that defines the machine, read again by each backup.
+  package var definitionSource: String?
+  /// Which of its disks are taken; nil for all.
+  package var selection: DiskSelection?
   /// When this was written: where two copies differ, the later one holds.
   package var updated: Timestamp?
 

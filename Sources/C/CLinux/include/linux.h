@@ -23,6 +23,15 @@ int64_t linux_sync(int fd);
 /// system cannot do that.
 int64_t linux_set_direct(int fd, int direct);
 
+/// A new file without a name, in a directory, that shares the blocks of `fd`: its descriptor.
+int64_t linux_clone(int fd, const char *directory);
+
+/// Runs a command of the shell and waits for it, no longer than so many milliseconds.
+///
+/// What it prints goes to standard error. Returns its exit status, 128 and the signal that ended
+/// it, or -ETIMEDOUT where it was killed, with all that it had started.
+int64_t linux_run(const char *command, int timeout_milliseconds);
+
 /// Makes a range of a file or block device read as zeros, keeping its size.
 int64_t linux_punch_hole(int fd, uint64_t offset, uint64_t count);
 /// The size of a block device in bytes.

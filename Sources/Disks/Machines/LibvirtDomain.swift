@@ -1,0 +1,158 @@
+/// A machine as libvirt describes it: the `<domain>` element of its XML.
+///
+/// Read as it is, and written with no more than what was asked for changed, so that whatever Kluis
+/// does not know of stays. Source: libvirt, "Domain XML format".
+package struct LibvirtDomain {
+  private let tree: XMLTree
+
+  /// - Throws: ``DefinitionError``.
+  package init(_ bytes: [UInt8]) throws(DefinitionError) {
+    tree = try XMLTree(bytes)
+    guard tree.root.name == "domain" else {
+      throw DefinitionError("it is XML, and no libvirt domain: its root is <\(tree.root.name)>")
+    }
+  }
+
+  package var bytes: [UInt8] { tree.bytes }
+
+  package var definition: MachineDefinition {
+    get throws(DefinitionError) {
+      let root = tree.root
+      var definition = MachineDefinition(
+        name: root.child("name")?.text ?? "", disks: disks, nics: nics)
+      definition.uuid = root.child("uuid")?.text
+      definition.cpus = root.child("vcpu").flatMap { Int($0.text) }
+      definition.memoryBytes = try memoryBytes
+      definition.firmware = isUEFI ? .uefi : .bios
+      definition.nvram = root.child("os", "nvram")?.text.nonEmpty
+      return definition
+    }
+  }
+
+  // MARK: reading
+
+  private var disks: [MachineDefinition.Disk] {
+    let elements = diskElements
+    let orders = elements.map { $0.child("boot")?[attribute: "order"].flatMap { Int($0) } }
+    let first = elements.indices.min { (orders[$0] ?? .max) < (orders[$1] ?? .max) }
+    return elements.indices.map { number in
+      MachineDefinition.Disk(
+        name: name(of: elements[number]), lun: number, role: number == first ? .os : .data,
+        path: path(of: elements[number]), format: format(of: elements[number]))
+    }
+  }
+
+  /// Those that hold a machine's data: no CD-ROMs, no floppies.
+  private var diskElements: [XMLElement] {
+    (tree.root.child("devices")?.children("disk") ?? [])
+      .filter { ($0[attribute: "device"] ?? "disk") == "disk" }
+  }
+
+  private func name(of disk: XMLElement) -> String {
+    disk.child("target")?[attribute: "dev"] ?? ""
+  }
+
+  private func path(of disk: XMLElement) -> String? {
+    let source = disk.child("source")
+    switch disk[attribute: "type"] {
+    case "file": return source?[attribute: "file"]
+    case "block": return source?[attribute: "dev"]
+    default: return nil
+    }
+  }
+
+  private func format(of disk: XMLElement) -> String? {
+    if disk[attribute: "type"] == "block" { return "device" }
+    return disk.child("driver")?[attribute: "type"]
+  }
+
+  private var nicElements: [XMLElement] {
+    tree.root.child("devices")?.children("interface") ?? []
+  }
+
+  private var nics: [MachineDefinition.NIC] {
+    nicElements.map { nic in
+      let source = nic.child("source")
+      return MachineDefinition.NIC(
+        mac: nic.child("mac")?[attribute: "address"],
+        network: source?[attribute: "network"] ?? source?[attribute: "bridge"]
+          ?? source?[attribute: "dev"])
+    }
+  }
+
+  private var memoryBytes: UInt64? {
+    get throws(DefinitionError) {
+      guard let memory = tree.root.child("memory") else { return nil }
+      let unit = memory[attribute: "unit"] ?? "KiB"
+      guard let factor = memoryUnits[unit], let count = UInt64(memory.text) else {
+        throw DefinitionError("<memory> says '\(memory.text)' \(unit)")
+      }
+      let (product, isTooLarge) = count.multipliedReportingOverflow(by: factor)
+      if isTooLarge { throw DefinitionError("\(count) \(unit) of memory cannot be") }
+      return product
+    }
+  }
+
+  private var isUEFI: Bool {
+    let os = tree.root.child("os")
+    return os?[attribute: "firmware"] == "efi"
+      || os?.child("loader")?[attribute: "type"] == "pflash"
+  }
+
+  // MARK: writing
+
+  /// Gives the domain the name, uuid, paths and MACs of `definition`, which was read from it and
+  /// changed since. Disks that are in it no longer are taken out.
+  package func apply(_ definition: MachineDefinition) {
+    tree.root.child("name")?.set(text: definition.name)
+    if let uuid = definition.uuid { tree.root.child("uuid")?.set(text: uuid) }
+    if let cpus = definition.cpus { tree.root.child("vcpu")?.set(text: "\(cpus)") }
+    if let memory = definition.memoryBytes { set(memoryBytes: memory) }
+    if let nvram = definition.nvram { tree.root.child("os", "nvram")?.set(text: nvram) }
+    for element in diskElements {
+      guard let disk = definition.disks.first(where: { $0.name == name(of: element) }) else {
+        element.remove()
+        continue
+      }
+      if let path = disk.path { set(path: path, format: disk.format, of: element) }
+    }
+    for (element, nic) in zip(nicElements, definition.nics) {
+      if let mac = nic.mac { element.child("mac")?[attribute: "address"] = mac }
+    }
+  }
+
+  private func set(memoryBytes: UInt64) {
+    for name in ["memory", "currentMemory"] {
+      guard let element = tree.root.child(name) else { continue }
+      element[attribute: "unit"] = "b"
+      element.set(text: "\(memoryBytes)")
+    }
+  }
+
+  private func set(path: String, format: String?, of disk: XMLElement) {
+    guard let source = disk.child("source") else { return }
+    let isDevice = format == "device"
+    disk[attribute: "type"] = isDevice ? "block" : "file"
+    source[attribute: "file"] = isDevice ? nil : path
+    source[attribute: "dev"] = isDevice ? path : nil
+    disk.child("driver")?[attribute: "type"] = format == "vhd-fixed" ? "vpc" : "raw"
+  }
+}
+
+/// libvirt's scaled integers: powers of 1,000 end in B, those of 1,024 in iB or nothing.
+private let memoryUnits: [String: UInt64] = {
+  var units: [String: UInt64] = ["b": 1, "bytes": 1]
+  var (decimal, binary): (UInt64, UInt64) = (1, 1)
+  for letter in ["K", "M", "G", "T"] {
+    (decimal, binary) = (decimal * 1000, binary * 1024)
+    units["\(letter)B"] = decimal
+    units["\(letter)iB"] = binary
+    units[letter] = binary
+    units[letter.lowercased()] = binary
+  }
+  return units
+}()
+
+extension String {
+  fileprivate var nonEmpty: String? { isEmpty ? nil : self }
+}

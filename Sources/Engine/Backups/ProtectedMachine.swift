@@ -1,0 +1,88 @@
+internal import BlockDevices
+internal import DiskImages
+internal import Files
+package import Machines
+package import SystemPackage
+package import Vaults
+
+/// A machine as its definition describes it now: what of it a backup has to take.
+package struct ProtectedMachine: Sendable {
+  package let definition: MachineDefinition
+  /// The definition as it is written, and the file that holds it.
+  private let text: [UInt8]
+  private let file: FilePath
+  package let selection: DiskSelection
+
+  /// - Throws: ``DefinitionError``, ``FileError``.
+  package init(definedBy file: FilePath, selection: DiskSelection) throws {
+    self.file = file
+    self.selection = selection
+    text = try readWhole(file, limit: MachineDefinition.byteLimit)
+    definition = try MachineDefinition(text, source: file.string)
+  }
+
+  /// The disks to take, and the names of those that are left out.
+  ///
+  /// - Throws: ``DefinitionError`` where one of them cannot be found.
+  func disks() throws(DefinitionError) -> (taken: [Backup.Source], left: [String]) {
+    let (taken, left) = try selection.choose(from: definition)
+    var sources: [Backup.Source] = []
+    for disk in taken {
+      guard let path = disk.path else {
+        throw DefinitionError(
+          "disk \(disk.name) lies where no file leads: leave it out with --exclude \(disk.name)",
+          in: file.string)
+      }
+      sources.append(Backup.Source(name: disk.name, path: beside(path)))
+    }
+    return (sources, left)
+  }
+
+  /// The files that belong to the machine.
+  ///
+  /// - Throws: ``FileError``, ``DefinitionError`` where two have one name.
+  func files() throws -> [(kind: RecoveryPoint.StoredFile.Kind, source: DiskIntake.Source)] {
+    var files: [(kind: RecoveryPoint.StoredFile.Kind, source: DiskIntake.Source)] = [
+      (
+        .definition,
+        DiskIntake.Source(name: name(of: file), device: MemoryDevice(text), origin: file.string)
+      )
+    ]
+    if let nvram = definition.nvram { files.append((.nvram, try source(nvram))) }
+    for extra in definition.files { files.append((.extra, try source(extra))) }
+    let extras = files.filter { $0.kind == .extra }.map(\.source.name)
+    guard Set(extras).count == extras.count else {
+      throw DefinitionError("two of its files have the same name", in: file.string)
+    }
+    return files
+  }
+
+  private func source(_ path: String) throws -> DiskIntake.Source {
+    let path = beside(path)
+    return DiskIntake.Source(
+      name: name(of: path), device: try DiskImage(opening: path, isPlain: true),
+      origin: path.string)
+  }
+
+  private func name(of path: FilePath) -> String { path.lastComponent?.string ?? "" }
+
+  /// A path in a definition counts from the definition's own directory.
+  private func beside(_ path: String) -> FilePath { parent(of: file).pushing(FilePath(path)) }
+
+  /// What later backups need to know of it.
+  func remember(in machine: inout Machine) {
+    machine.definition = definition
+    machine.definitionSource = file.string
+    machine.selection = selection == DiskSelection() ? nil : selection
+  }
+}
+
+/// All bytes of a small file.
+private func readWhole(_ path: FilePath, limit: Int) throws -> [UInt8] {
+  let file = try File.openForReading(path)
+  var bytes = [UInt8](repeating: 0, count: limit + 1)
+  var span = bytes.mutableSpan
+  var target = span.mutableBytes
+  let count = try file.read(at: 0, into: &target)
+  return Array(bytes.prefix(count))
+}
