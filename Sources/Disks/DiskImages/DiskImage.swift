@@ -56,8 +56,10 @@ package final class DiskImage: BlockDevice {
   ///
   /// - Throws: ``FileError``, ``DiskImageError``.
   package static func clone(of path: FilePath) throws -> DiskImage? {
-    guard try fileStatus(path)?.kind == .regular else { return nil }
-    return try File.openForReading(path).clone().map { try DiskImage($0, isPlain: false) }
+    guard try fileStatus(path)?.kind == .regular,
+      let clone = try File.openForReading(path).clone()
+    else { return nil }
+    return try DiskImage(clone, isPlain: false)
   }
 
   private init(_ file: consuming File, isPlain: Bool) throws {
