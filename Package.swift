@@ -114,7 +114,8 @@ module(
   packages: [system])
 module(
   "Restores", in: "Engine",
-  uses: ["CLinux", "Bytes", "Files", "Workers", "BlockDevices"] + storage, packages: [system])
+  uses: ["CLinux", "Bytes", "Files", "Workers", "BlockDevices", "DiskImages"] + storage,
+  packages: [system])
 module(
   "Copies", in: "Engine", uses: ["Bytes", "Workers", "Backups", "Restores"] + storage)
 module(
@@ -159,6 +160,7 @@ tests(of: "Chunking", uses: ["Bytes", "Hashing"])
 tests(of: "Compression", uses: ["Bytes"])
 tests(of: "Encryption", uses: ["Bytes", "Hashing"])
 tests(of: "DiskImages", uses: ["Bytes", "Files", "BlockDevices"])
+tests(of: "Machines", uses: ["Bytes"])
 tests(of: "Stores", uses: ["Bytes", "Files", "Hashing"])
 tests(of: "Packs", uses: ["Bytes", "Hashing", "Compression", "Encryption", "Stores"])
 tests(

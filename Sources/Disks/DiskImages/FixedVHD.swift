@@ -47,7 +47,7 @@ func fixedVHDFooter(
 }
 
 /// One's complement of the sum of all bytes but the checksum's own.
-private func footerChecksum(_ footer: RawSpan) -> UInt32 {
+func footerChecksum(_ footer: RawSpan) -> UInt32 {
   var sum: UInt32 = 0
   for offset in 0..<FixedVHDFooter.byteCount where !(64..<68).contains(offset) {
     sum &+= UInt32(footer.unsafeLoad(fromByteOffset: offset, as: UInt8.self))

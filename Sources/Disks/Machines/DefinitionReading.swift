@@ -26,9 +26,8 @@ extension MachineDefinition {
       guard bytes.count <= Self.byteLimit else {
         throw DefinitionError("it has more than \(Self.byteLimit) bytes")
       }
-      let first = bytes.first { !" \n\r\t".utf8.contains($0) }
       self =
-        first == UInt8(ascii: "<")
+        LibvirtDomain.isXML(bytes)
         ? try LibvirtDomain(bytes).definition : try MachineDefinition(json: bytes)
       try check()
     } catch { throw DefinitionError(error.reason, in: source) }

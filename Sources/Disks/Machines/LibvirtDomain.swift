@@ -15,6 +15,11 @@ package struct LibvirtDomain {
 
   package var bytes: [UInt8] { tree.bytes }
 
+  /// Whether a definition may be one, and not JSON.
+  package static func isXML(_ bytes: [UInt8]) -> Bool {
+    bytes.first { !" \n\r\t".utf8.contains($0) } == UInt8(ascii: "<")
+  }
+
   package var definition: MachineDefinition {
     get throws(DefinitionError) {
       let root = tree.root
@@ -107,7 +112,9 @@ package struct LibvirtDomain {
     tree.root.child("name")?.set(text: definition.name)
     if let uuid = definition.uuid { tree.root.child("uuid")?.set(text: uuid) }
     if let cpus = definition.cpus { tree.root.child("vcpu")?.set(text: "\(cpus)") }
-    if let memory = definition.memoryBytes { set(memoryBytes: memory) }
+    if let memory = definition.memoryBytes, memory != (try? memoryBytes) {
+      set(memoryBytes: memory)
+    }
     if let nvram = definition.nvram { tree.root.child("os", "nvram")?.set(text: nvram) }
     for element in diskElements {
       guard let disk = definition.disks.first(where: { $0.name == name(of: element) }) else {
@@ -135,7 +142,12 @@ package struct LibvirtDomain {
     disk[attribute: "type"] = isDevice ? "block" : "file"
     source[attribute: "file"] = isDevice ? nil : path
     source[attribute: "dev"] = isDevice ? path : nil
-    disk.child("driver")?[attribute: "type"] = format == "vhd-fixed" ? "vpc" : "raw"
+    let driver = disk.child("driver")
+    if format == "vhd-fixed" {
+      (driver ?? disk.addChild("driver"))[attribute: "type"] = "vpc"
+    } else {
+      driver?[attribute: "type"] = "raw"
+    }
   }
 }
 

@@ -78,6 +78,14 @@ struct XMLElement {
     xml_free(escaped)
   }
 
+  /// A new element at the end of this one.
+  func addChild(_ name: String) -> XMLElement {
+    guard let child = xmlNewChild(node, nil, name, nil) else {
+      preconditionFailure("libxml2 has no memory")
+    }
+    return XMLElement(node: child)
+  }
+
   func remove() {
     xmlUnlinkNode(node)
     xmlFreeNode(node)

@@ -3,7 +3,7 @@ internal import DiskImages
 internal import Files
 package import Machines
 package import SystemPackage
-package import Vaults
+internal import Vaults
 
 /// A machine as its definition describes it now: what of it a backup has to take.
 package struct ProtectedMachine: Sendable {
@@ -17,7 +17,7 @@ package struct ProtectedMachine: Sendable {
   package init(definedBy file: FilePath, selection: DiskSelection) throws {
     self.file = file
     self.selection = selection
-    text = try readWhole(file, limit: MachineDefinition.byteLimit)
+    text = try readSmallFile(file, limit: MachineDefinition.byteLimit)
     definition = try MachineDefinition(text, source: file.string)
   }
 
@@ -75,14 +75,4 @@ package struct ProtectedMachine: Sendable {
     machine.definitionSource = file.string
     machine.selection = selection == DiskSelection() ? nil : selection
   }
-}
-
-/// All bytes of a small file.
-private func readWhole(_ path: FilePath, limit: Int) throws -> [UInt8] {
-  let file = try File.openForReading(path)
-  var bytes = [UInt8](repeating: 0, count: limit + 1)
-  var span = bytes.mutableSpan
-  var target = span.mutableBytes
-  let count = try file.read(at: 0, into: &target)
-  return Array(bytes.prefix(count))
 }

@@ -1,6 +1,6 @@
 internal import CLinux
 internal import Files
-package import SystemPackage
+internal import SystemPackage
 internal import Tiers
 
 /// Commands that bring a machine's applications to rest before its disks are read, and set them

@@ -1,4 +1,6 @@
 internal import Bytes
+internal import DiskImages
+internal import Encryption
 internal import Hashing
 internal import Maps
 package import SystemPackage
@@ -22,6 +24,7 @@ package struct RestoreError: Error, CustomStringConvertible {
 package struct DiskRestore {
   package var disk: RecoveryPoint.Disk
   package var target: FilePath
+  package var format = ImageFormat.raw
   /// Whether an existing file may be replaced, or a block device overwritten.
   package var replacing = false
   /// Whether to wait until the image is on the disk.
@@ -40,14 +43,28 @@ package struct DiskRestore {
       throw VaultError.damaged("disk \(disk.name)", reason: "its root is no digest")
     }
     progress.expect(disk.dataBytes)
-    let target = try DiskTarget(target, byteCount: disk.size, replacing: replacing)
+    let footer = try footer()
+    let target = try DiskTarget(
+      target, byteCount: disk.size + UInt64(footer.count), replacing: replacing)
     do {
       try write(tree, to: target, open, progress, cancellation.child())
+      if !footer.isEmpty { try target.write(footer.span.bytes, at: disk.size) }
       try target.finish(durably: durably)
     } catch {
       target.abandon()
       throw error
     }
+  }
+
+  /// What stands behind the disk in its image.
+  private func footer() throws(TargetError) -> [UInt8] {
+    guard format == .fixedVHD else { return [] }
+    guard disk.size % 512 == 0 else { throw .notWholeSectors(target, byteCount: disk.size) }
+    let secondsIn2000: Int64 = 946_684_800
+    return fixedVHDFooter(
+      diskByteCount: disk.size,
+      timestamp: UInt32(clamping: Timestamp.now.secondsSince1970 - secondsIn2000),
+      uuid: randomBytes(16))
   }
 
   private func write(

@@ -5,18 +5,24 @@ package import SystemPackage
 /// A disk cannot be restored to the place that was named.
 package enum TargetError: Error, CustomStringConvertible {
   case exists(FilePath)
+  /// What belongs to a machine is in the way of another.
+  case taken(FilePath)
   case notADisk(FilePath)
   case noDirectory(FilePath)
   case tooSmall(FilePath, has: UInt64, needs: UInt64)
+  case notWholeSectors(FilePath, byteCount: UInt64)
 
   package var description: String {
     switch self {
     case .exists(let path):
       "\(path) exists already: choose another name, or replace it with --force"
+    case .taken(let path): "\(path) exists already: choose another name or directory"
     case .notADisk(let path): "\(path) is neither a file nor a block device"
     case .noDirectory(let path): "there is no directory \(path): make it first"
     case .tooSmall(let path, let has, let needs):
       "\(path) has \(has) bytes, and the disk needs \(needs)"
+    case .notWholeSectors(let path, let byteCount):
+      "\(path) cannot be a VHD: the disk has \(byteCount) bytes, no whole sectors of 512"
     }
   }
 }

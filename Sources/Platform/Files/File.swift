@@ -39,13 +39,13 @@ package struct File: ~Copyable, Sendable {
     } catch { throw FileError(operation, path, error.errno) }
   }
 
-  /// A file without a name that shares this one's blocks, as they are now; nil where the file system
-  /// cannot do that. Keeps this file's path, for errors.
+  /// A file without a name that shares this one's blocks, as they are now; nil where the file
+  /// system cannot do that. Keeps this file's path, for errors.
   package func clone() throws(FileError) -> File? {
     let outcome = linux_clone(descriptor.rawValue, parent(of: path).string)
     let refusals: [Errno] = [
-      .notSupported, .invalidArgument, .improperLink, Errno(rawValue: ENOTTY), .isDirectory, .permissionDenied,
-      .readOnlyFileSystem, .noSpace,
+      .notSupported, .invalidArgument, .improperLink, Errno(rawValue: ENOTTY), .isDirectory,
+      .permissionDenied, .readOnlyFileSystem, .noSpace,
     ]
     if refusals.contains(where: { outcome == -Int64($0.rawValue) }) { return nil }
     let number = try checked(outcome, "clone")
@@ -178,6 +178,16 @@ package struct File: ~Copyable, Sendable {
     }
     return outcome
   }
+}
+
+/// The bytes of a small file: all of them, or one more than `limit` of a larger one.
+package func readSmallFile(_ path: FilePath, limit: Int) throws(FileError) -> [UInt8] {
+  let file = try File.openForReading(path)
+  var bytes = [UInt8](repeating: 0, count: limit + 1)
+  var span = bytes.mutableSpan
+  var target = span.mutableBytes
+  let count = try file.read(at: 0, into: &target)
+  return Array(bytes.prefix(count))
 }
 
 /// Where writes past the page cache have to begin and end, on any disk.

@@ -2,6 +2,7 @@ import ArgumentParser
 import Backups
 import Copies
 import Files
+import Machines
 import SystemPackage
 import Tiers
 import Vaults
@@ -11,13 +12,16 @@ struct BackupCommand: ParsableCommand {
     commandName: "backup",
     abstract: "Take a recovery point of a machine.",
     discussion: """
-      The first run protects the machine and names its disks; later ones need only its name.
+      The first run protects the machine: it names a definition (Kluis's own JSON or a libvirt
+      domain XML) or disks; later ones need only the machine's name, and read the definition anew.
       A disk is a raw image, a fixed-size VHD or a block device. Stopped at any moment, a backup
       leaves earlier points as they were, and the next run goes on from what was stored.
 
       EXAMPLES:
         kluis backup web01 --disk root=/images/web01.img
         kluis backup web01
+        kluis backup db01 --definition /etc/libvirt/qemu/db01.xml --exclude vdc
+        kluis backup db01 --pre-freeze 'virsh domfsfreeze db01' --post-thaw 'virsh domfsthaw db01'
         kluis backup safe01 --disk root=/images/safe01.img --secret luks=/root/safe01.key
         kluis backup db01 --disk root=/dev/vg0/db01 --disk data=/images/db01.img --tag why=upgrade
       """)
@@ -33,6 +37,18 @@ struct BackupCommand: ParsableCommand {
     help: ArgumentHelp("A disk and its image or device.", valueName: "name=image"),
     completion: .file())
   var disks: [Pair] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "The machine's definition: JSON or libvirt domain XML.", valueName: "file"),
+    completion: .file())
+  var definition: String?
+
+  @OptionGroup(title: "DISKS OF A DEFINITION")
+  var selection: SelectionOptions
+
+  @OptionGroup(title: "CONSISTENCY")
+  var consistency: ConsistencyOptions
 
   @Option(
     name: .customLong("tag"), help: ArgumentHelp("A note on the point.", valueName: "key=value"))
@@ -72,7 +88,8 @@ struct BackupCommand: ParsableCommand {
 
   private func takePoint(_ vault: Vault, _ session: Session) throws -> RecoveryPoint {
     let known = try knownMachine(vault, session)
-    var backup = Backup(machine: machine, sources: try sources(known))
+    var backup = Backup(machine: machine, disks: try chosenDisks(known))
+    backup.quiescence = consistency.quiescence
     backup.secrets = try secretSources(known)
     for tag in tags { backup.tags[tag.name] = tag.value }
     return try session.withProgress("backup \(machine)") { progress in
@@ -102,6 +119,9 @@ struct BackupCommand: ParsableCommand {
       for disk in disks { try checkName(disk.name, of: "disk") }
       for secret in secrets { try checkName(secret.name, of: "secret") }
     } catch { throw ValidationError(error.description) }
+    guard disks.isEmpty || definition == nil && selection.chosen == nil else {
+      throw ValidationError("--disk names disks one by one, and --definition a whole machine")
+    }
     guard Set(disks.map(\.name)).count == disks.count else {
       throw ValidationError("two disks have the same name")
     }
@@ -121,14 +141,25 @@ struct BackupCommand: ParsableCommand {
     }
   }
 
-  /// The disks that were named, else those of the machine's last backup.
-  private func sources(_ known: Machine?) throws -> [Backup.Source] {
-    if !disks.isEmpty { return try disks.map(source) }
+  /// What was named, else what the machine's last backup took.
+  private func chosenDisks(_ known: Machine?) throws -> Backup.Disks {
+    if !disks.isEmpty { return .named(try disks.map(source)) }
+    if let file = try definition.map({ try absolutePath(FilePath($0)) })
+      ?? known?.definitionSource.map({ FilePath($0) })
+    {
+      let stored = known?.selection ?? DiskSelection()
+      return .defined(
+        try ProtectedMachine(definedBy: file, selection: selection.chosen ?? stored))
+    }
     guard let known else {
       throw ValidationError(
-        "machine \(quoted(machine)) is not protected yet: name its disks with --disk NAME=IMAGE")
+        "machine \(quoted(machine)) is not protected yet: name its definition with --definition "
+          + "FILE, or its disks with --disk NAME=IMAGE")
     }
-    return known.disks.map { Backup.Source(name: $0.name, path: FilePath($0.source)) }
+    if selection.chosen != nil {
+      throw ValidationError("disks are chosen from a definition: name one with --definition FILE")
+    }
+    return .named(known.disks.map { Backup.Source(name: $0.name, path: FilePath($0.source)) })
   }
 
   /// The secrets that were named, else those of the machine's last backup.

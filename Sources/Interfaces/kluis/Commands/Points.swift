@@ -1,4 +1,5 @@
 import ArgumentParser
+import Machines
 import Tiers
 import Vaults
 
@@ -9,6 +10,7 @@ struct Points: ParsableCommand {
       EXAMPLES:
         kluis points
         kluis points web01 --json
+        kluis points web01 --consistency application-consistent
       """)
 
   @ParentCommand var kluis: Kluis
@@ -20,11 +22,15 @@ struct Points: ParsableCommand {
   @Option(help: "Look into this tier alone: snapshot, vault, secondary or auto for all.")
   var tier: TierChoice = .auto
 
+  @Option(help: "Only these: crash-consistent or application-consistent.")
+  var consistency: RecoveryPoint.Consistency?
+
   func run() throws {
     try Session.run([kluis.shared, shared], harmless: "Nothing was changed.") { session in
       let vault = try session.openVault()
       try tier.check(in: vault)
-      let listed = tier.chosen(try vault.points(of: machine, notices: session.notices))
+      let all = tier.chosen(try vault.points(of: machine, notices: session.notices))
+      let listed = all.filter { $0.point.consistency == consistency ?? $0.point.consistency }
       if session.options.json { return try printJSON(listed.map(PointReport.init)) }
       if listed.isEmpty {
         return print(machine.map { "no recovery points of \(quoted($0))" } ?? "no recovery points")
@@ -56,6 +62,9 @@ struct PointReport: Encodable {
   let disks: [RecoveryPoint.Disk]
   /// Their names; what they are is never printed.
   let secrets: [String]
+  let definition: MachineDefinition?
+  /// Disks that were left out.
+  let excluded: [String]
 
   init(_ listed: ListedPoint) {
     id = listed.point.id
@@ -65,6 +74,10 @@ struct PointReport: Encodable {
     consistency = listed.point.consistency
     tags = listed.point.tags
     disks = listed.point.disks
+    definition = listed.point.definition
+    excluded = listed.point.excluded ?? []
     secrets = (listed.point.secrets ?? []).map(\.name)
   }
 }
+
+extension RecoveryPoint.Consistency: ExpressibleByArgument {}

@@ -1,6 +1,4 @@
 import ArgumentParser
-import Encryption
-import Files
 import Restores
 import SystemPackage
 import Tiers
@@ -12,9 +10,13 @@ struct Restore: ParsableCommand {
     discussion: """
       EXAMPLES:
         kluis restore disk web01 --to /images/web01-restored.img
+        kluis restore vm web01 --as web01-copy --to /images/copy
+        kluis restore disks web01 --to /images/web01-disks
         kluis restore secrets web01 --to /root/web01-secrets
       """,
-    subcommands: [RestoreDisk.self, RestoreSecrets.self])
+    subcommands: [
+      RestoreDisk.self, RestoreVM.self, RestoreDisks.self, RestoreSecrets.self,
+    ])
 }
 
 struct RestoreDisk: ParsableCommand {
@@ -103,46 +105,4 @@ private struct RestoreReport: Encodable {
   let size: UInt64
   let dataBytes: UInt64
   let seconds: Double
-}
-
-struct RestoreSecrets: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "secrets",
-    abstract: "Write the secrets that a point keeps, such as keys of its disks, to files.",
-    discussion: """
-      Each becomes a file of its name that only its owner can read. Needs the vault's key.
-
-      EXAMPLES:
-        kluis restore secrets safe01 --to /root/safe01-secrets
-      """)
-
-  @ParentCommand var kluis: Kluis
-  @OptionGroup var shared: SharedOptions
-
-  @Argument(help: "The recovery point.")
-  var point: String
-
-  @Option(
-    help: ArgumentHelp("A directory; made if missing.", valueName: "dir"),
-    completion: .directory)
-  var to: String
-
-  func run() throws {
-    try Session.run([kluis.shared, shared], harmless: "The vault is as it was.") { session in
-      let vault = try session.openVault()
-      let point = try vault.point(point, notices: session.notices).point
-      guard let secrets = point.secrets, !secrets.isEmpty else {
-        throw VaultError.unsupported("\(point.id) keeps no secrets")
-      }
-      let keys = try vault.requireKeys()
-      let directory = FilePath(to)
-      try makeDirectory(directory)
-      for secret in secrets {
-        let path = directory.appending(secret.name)
-        try writePrivately(try secret.open(of: point.machine, keys), to: path)
-        session.say("wrote \(path)")
-      }
-      if session.options.json { try printJSON(secrets.map(\.name)) }
-    }
-  }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Machines
 import Tiers
 import Vaults
 
@@ -34,6 +35,7 @@ struct Show: ParsableCommand {
       for (key, value) in listed.point.tags.sorted(by: { $0.key < $1.key }) {
         print("tag          \(key)=\(value)")
       }
+      if let definition = listed.point.definition { explain(definition, listed.point) }
       for secret in listed.point.secrets ?? [] { print("secret       \(secret.name)") }
       for disk in listed.point.disks {
         print("")
@@ -47,5 +49,19 @@ struct Show: ParsableCommand {
         print("  root       \(disk.root)")
       }
     }
+  }
+
+  private func explain(_ definition: MachineDefinition, _ point: RecoveryPoint) {
+    var parts = [definition.os, definition.firmware?.rawValue].compactMap { $0 }
+    if let cpus = definition.cpus { parts.append(Text.count(cpus, "processor")) }
+    if let memory = definition.memoryBytes { parts.append(Text.size(memory)) }
+    print("definition   \(parts.joined(separator: ", "))")
+    for nic in definition.nics {
+      print("nic          \([nic.mac, nic.network].compactMap { $0 }.joined(separator: " on "))")
+    }
+    for file in point.files ?? [] {
+      print("file         \(file.content.name) (\(file.kind.rawValue))")
+    }
+    for name in point.excluded ?? [] { print("left out     disk \(name)") }
   }
 }
