@@ -131,7 +131,8 @@ struct KeyRotate: ParsableCommand {
       _ = try vault.requireKeys()
       let id = try slot ?? vault.slots(openedBy: credential)[0].id
       let renewed = try vault.rotateKey(
-        id, to: try named ?? new.ask(session), label: new.label, now: .now, notices: session.notices)
+        id, to: try named ?? new.ask(session), label: new.label, now: .now,
+        notices: session.notices)
       if session.options.json { return try printJSON(SlotReport(renewed)) }
       session.say(
         "key slot \(id) has a new \(renewed.kind.rawValue) now; the old one opens nothing")

@@ -21,8 +21,8 @@ struct CredentialSource {
       passphraseFile: variable("KLUIS_PASSPHRASE_FILE"), keyFile: variable("KLUIS_KEY_FILE"))
   }
 
-  /// To be called before ``hideMemory()``: a process that hides its memory from its user cannot open
-  /// what a shell passes it as `<(command)`.
+  /// To be called before ``hideMemory()``: a process that hides its memory from its user cannot
+  /// open what a shell passes it as `<(command)`.
   ///
   /// - Throws: ``SecretFileError``; `ValidationError` where both are named.
   func read() throws -> Credential? {
