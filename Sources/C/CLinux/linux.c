@@ -38,6 +38,18 @@ int64_t linux_clone(int fd, const char *directory) {
   return cause;
 }
 
+_Bool linux_is_locked(int fd) {
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+_Bool linux_has_writer(int fd) {
+  // A lease for reading is given where nobody writes, and given back at once.
+  if (fcntl(fd, F_SETLEASE, F_RDLCK) != 0) return errno == EAGAIN;
+  fcntl(fd, F_SETLEASE, F_UNLCK);
+  return 0;
+}
+
 static int64_t milliseconds_now(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);

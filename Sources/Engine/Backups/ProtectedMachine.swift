@@ -11,12 +11,18 @@ package struct ProtectedMachine: Sendable {
   /// The definition as it is written, and the file that holds it.
   private let text: [UInt8]
   private let file: FilePath
-  package let selection: DiskSelection
+  /// Which disks are taken now, and which by later backups that say nothing of it.
+  private let selection: DiskSelection
+  private let remembered: DiskSelection
 
+  /// - Parameter onlyNow: disks that this backup takes, whatever `selection` says.
   /// - Throws: ``DefinitionError``, ``FileError``.
-  package init(definedBy file: FilePath, selection: DiskSelection) throws {
+  package init(
+    definedBy file: FilePath, selection: DiskSelection, onlyNow: [String]? = nil
+  ) throws {
     self.file = file
-    self.selection = selection
+    self.selection = onlyNow.map { DiskSelection(include: $0) } ?? selection
+    remembered = selection
     text = try readSmallFile(file, limit: MachineDefinition.byteLimit)
     definition = try MachineDefinition(text, source: file.string)
   }
@@ -37,6 +43,16 @@ package struct ProtectedMachine: Sendable {
     }
     return (sources, left)
   }
+
+  /// Where all of its disks are that lie in files or devices, whichever a backup takes.
+  package var places: [Backup.Source] {
+    definition.disks.compactMap { disk in
+      disk.path.map { Backup.Source(name: disk.name, path: beside($0)) }
+    }
+  }
+
+  package var nvram: FilePath? { definition.nvram.map(beside) }
+
 
   /// The files that belong to the machine.
   ///
@@ -73,6 +89,6 @@ package struct ProtectedMachine: Sendable {
   func remember(in machine: inout Machine) {
     machine.definition = definition
     machine.definitionSource = file.string
-    machine.selection = selection == DiskSelection() ? nil : selection
+    machine.selection = remembered == DiskSelection() ? nil : remembered
   }
 }

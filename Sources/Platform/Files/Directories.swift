@@ -86,6 +86,20 @@ package func removeFile(_ path: FilePath) throws(FileError) {
   if cause != .noSuchFileOrDirectory { throw FileError("remove", path, cause) }
 }
 
+/// Gives a file the permissions of another, and its owner where this user may do that.
+package func copyOwnership(from source: FilePath, to target: FilePath) throws(FileError) {
+  var status = Glibc.stat()
+  guard stat(source.string, &status) == 0 else {
+    throw FileError("look at", source, Errno(rawValue: errno))
+  }
+  if chown(target.string, status.st_uid, status.st_gid) != 0, errno != EPERM {
+    throw FileError("change the owner of", target, Errno(rawValue: errno))
+  }
+  guard chmod(target.string, status.st_mode & 0o7777) == 0 else {
+    throw FileError("change the permissions of", target, Errno(rawValue: errno))
+  }
+}
+
 /// `path` from the root of the file system; ".." and "." are resolved by name alone.
 package func absolutePath(_ path: FilePath) throws(FileError) -> FilePath {
   if path.isAbsolute { return path.lexicallyNormalized() }

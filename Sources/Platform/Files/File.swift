@@ -52,6 +52,12 @@ package struct File: ~Copyable, Sendable {
     return File(path: path, descriptor: FileDescriptor(rawValue: Int32(number)))
   }
 
+  /// Whether anybody else holds a lock on any part of it.
+  package var isLocked: Bool { linux_is_locked(descriptor.rawValue) }
+
+  /// Whether anybody has it open for writing. False where that is not known.
+  package var hasWriter: Bool { linux_has_writer(descriptor.rawValue) }
+
   package func status() throws(FileError) -> FileStatus {
     do { return FileStatus(try descriptor.stat()) } catch {
       throw FileError("look at", path, error.errno)

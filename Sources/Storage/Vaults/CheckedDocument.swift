@@ -8,12 +8,12 @@ internal import Hashing
 ///
 /// `hex` is the SHA-256 of the body's bytes as they stand, so the whole is plain JSON that any tool
 /// reads, and a flipped bit anywhere is noticed. The body is written with sorted keys.
-enum CheckedDocument {
+package enum CheckedDocument {
   private static let head = Array("{\n\"body\":".utf8)
   private static let middle = Array(",\n\"sha256\":\"".utf8)
   private static let tail = Array("\"\n}\n".utf8)
 
-  static func encode(_ value: some Encodable) -> [UInt8] {
+  package static func encode(_ value: some Encodable) -> [UInt8] {
     let body = json(value)
     return head + body + middle + Array(digest(body).utf8) + tail
   }
@@ -28,7 +28,7 @@ enum CheckedDocument {
   }
 
   /// - Throws: ``DocumentDamage`` where the bytes are not what was written.
-  static func decode<Value: Decodable>(
+  package static func decode<Value: Decodable>(
     _ type: Value.Type, from bytes: [UInt8]
   ) throws(DocumentDamage) -> Value {
     try parse(type, try checkedBody(of: bytes))
@@ -62,7 +62,7 @@ enum CheckedDocument {
 }
 
 /// A document that is not what was written.
-struct DocumentDamage: Error, Sendable {
-  let reason: String
+package struct DocumentDamage: Error, Sendable {
+  package let reason: String
   init(_ reason: String) { self.reason = reason }
 }

@@ -26,6 +26,11 @@ int64_t linux_set_direct(int fd, int direct);
 /// A new file without a name, in a directory, that shares the blocks of `fd`: its descriptor.
 int64_t linux_clone(int fd, const char *directory);
 
+/// Whether anybody else holds a lock on any part of the file.
+_Bool linux_is_locked(int fd);
+/// Whether anybody has the file open for writing, as far as this user may know.
+_Bool linux_has_writer(int fd);
+
 /// Runs a command of the shell and waits for it, no longer than so many milliseconds.
 ///
 /// What it prints goes to standard error. Returns its exit status, 128 and the signal that ended

@@ -3,6 +3,7 @@ import Backups
 import Copies
 import Files
 import Machines
+import Restores
 import SystemPackage
 import Tiers
 import Vaults
@@ -88,6 +89,7 @@ struct BackupCommand: ParsableCommand {
 
   private func takePoint(_ vault: Vault, _ session: Session) throws -> RecoveryPoint {
     let known = try knownMachine(vault, session)
+    try refuseUnfinishedRestore(known)
     var backup = Backup(machine: machine, disks: try chosenDisks(known))
     backup.quiescence = consistency.quiescence
     backup.secrets = try secretSources(known)
@@ -138,6 +140,14 @@ struct BackupCommand: ParsableCommand {
     } catch let error as VaultError {
       if disks.isEmpty { throw error }
       return nil
+    }
+  }
+
+  /// A machine whose disks are half swapped is not one to back up.
+  private func refuseUnfinishedRestore(_ known: Machine?) throws {
+    let places = (known?.disks ?? []).map { FilePath($0.source) }
+    if let (path, _) = try SwapJournal.find(of: machine, beside: places) {
+      throw InPlaceError.unfinished(path, machine: machine)
     }
   }
 

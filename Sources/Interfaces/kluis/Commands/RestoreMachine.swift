@@ -9,15 +9,21 @@ import Vaults
 struct RestoreVM: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "vm",
-    abstract: "Restore a whole machine to another place, under a new name.",
+    abstract: "Restore a whole machine: in place, or elsewhere under a new name.",
     discussion: """
-      Makes the disks NAME-DISK.img, the definition NAME.json (and NAME.xml, where the machine came
-      from libvirt) and the files that belong to it. The new machine has a uuid, MACs and paths of
-      its own. What the machine was is neither touched nor needed.
+      --as NAME --to DIR makes the disks NAME-DISK.img, the definition NAME.json (and NAME.xml,
+      where the machine came from libvirt) and the files that belong to it. The new machine has a
+      uuid, MACs and paths of its own. What the machine was is neither touched nor needed.
+
+      --in-place puts the point's disks where the machine has them now, all or none of them. The
+      machine must be shut down. First a point of its present state is taken; its old disks stay
+      beside the new ones until `kluis replaced --remove`. Stopped at any moment, `kluis recover`
+      ends what was begun.
 
       EXAMPLES:
+        kluis restore vm web01@2026-11-22 --in-place
         kluis restore vm web01 --as web01-copy --to /images/copy
-        kluis restore vm web01@2026-11-22 --as web01 --keep-ids --to /images --tier secondary
+        kluis restore vm web01 --as web01 --keep-ids --to /images --tier secondary
         kluis restore vm web01 --as web02 --to /images --format vhd-fixed
       """)
 
@@ -28,13 +34,40 @@ struct RestoreVM: ParsableCommand {
   @Argument(help: "The recovery point.")
   var point: String
 
+  @Flag(help: "Replace the machine's present disks.")
+  var inPlace = false
+
+  @Flag(help: "With --in-place: take no point of the present state first.")
+  var noSafetyPoint = false
+
+  @Flag(help: "With --in-place: also where point and machine have different disks.")
+  var force = false
+
   @Option(name: .customLong("as"), help: ArgumentHelp("The new machine's name.", valueName: "name"))
-  var name: String
+  var name: String?
+
+  @Option(
+    help: ArgumentHelp("The new machine's directory; made if missing.", valueName: "dir"),
+    completion: .directory)
+  var to: String?
+
+  @Option(help: "The images' format: raw or vhd-fixed; raw without it.")
+  var format: ImageFormat?
 
   @Flag(help: "Keep uuid and MACs, for a machine that comes in the place of the old one.")
   var keepIds = false
 
   func validate() throws {
+    guard inPlace || name != nil && to != nil else {
+      throw ValidationError("say --in-place, or --as NAME and --to DIR")
+    }
+    if inPlace, name != nil || to != nil || format != nil || keepIds {
+      throw ValidationError("--in-place takes no --as, --to, --format or --keep-ids")
+    }
+    if !inPlace, noSafetyPoint || force {
+      throw ValidationError("--no-safety-point and --force are for --in-place")
+    }
+    guard let name else { return }
     do throws(NameError) { try checkName(name, of: "machine") } catch {
       throw ValidationError(error.description)
     }
@@ -42,13 +75,19 @@ struct RestoreVM: ParsableCommand {
 
   func run() throws {
     try options.run([kluis.shared, shared], point) { source, session in
-      var restore = MachineRestore(source.point, as: name, in: try options.directory)
-      restore.format = options.format
+      guard let name, let to else {
+        return try InPlaceCommand(
+          session: session, takesSafetyPoint: !noSafetyPoint, allowsOtherDisks: force
+        ).run(source)
+      }
+      var restore = MachineRestore(source.point, as: name, in: try absolutePath(FilePath(to)))
+      restore.format = format ?? .raw
       restore.keepsIDs = keepIds
-      return try session.withProgress("restore \(name)") { progress in
+      let definition = try session.withProgress("restore \(name)") { progress in
         try restore.run(
           from: source.open, progress: progress, cancellation: session.cancellation)
       }
+      try options.report(source.point, definition, to: to, since: source.started, session)
     }
   }
 }
@@ -74,26 +113,6 @@ struct RestoreDisks: ParsableCommand {
   var point: String
 
   @Option(
-    name: .customLong("disk"),
-    help: ArgumentHelp("Only this disk; may be given several times.", valueName: "name"))
-  var disks: [String] = []
-
-  func run() throws {
-    try options.run([kluis.shared, shared], point) { source, session in
-      var restore = TemplateRestore(source.point, in: try options.directory)
-      restore.disks = disks
-      restore.format = options.format
-      return try session.withProgress("restore disks") { progress in
-        try restore.run(
-          from: source.open, progress: progress, cancellation: session.cancellation)
-      }
-    }
-  }
-}
-
-/// What restoring a machine and restoring its disks have in common.
-struct MachineRestoreOptions: ParsableArguments {
-  @Option(
     help: ArgumentHelp("The directory; made if missing.", valueName: "dir"),
     completion: .directory)
   var to: String
@@ -101,6 +120,27 @@ struct MachineRestoreOptions: ParsableArguments {
   @Option(help: "The images' format: raw or vhd-fixed.")
   var format: ImageFormat = .raw
 
+  @Option(
+    name: .customLong("disk"),
+    help: ArgumentHelp("Only this disk; may be given several times.", valueName: "name"))
+  var disks: [String] = []
+
+  func run() throws {
+    try options.run([kluis.shared, shared], point) { source, session in
+      var restore = TemplateRestore(source.point, in: try absolutePath(FilePath(to)))
+      restore.disks = disks
+      restore.format = format
+      let template = try session.withProgress("restore disks") { progress in
+        try restore.run(
+          from: source.open, progress: progress, cancellation: session.cancellation)
+      }
+      try options.report(source.point, template, to: to, since: source.started, session)
+    }
+  }
+}
+
+/// What restoring a machine and restoring its disks have in common.
+struct MachineRestoreOptions: ParsableArguments {
   @Option(help: "Read from this tier: snapshot, vault, secondary or auto.")
   var tier: TierChoice = .auto
 
@@ -110,17 +150,17 @@ struct MachineRestoreOptions: ParsableArguments {
     completion: .directory)
   var withSecrets: String?
 
-  var directory: FilePath { get throws { try absolutePath(FilePath(to)) } }
-
   /// The point to restore from, in the tier that was chosen.
   struct Source {
+    let vault: Vault
     let point: RecoveryPoint
     let open: OpenTier
+    let started = ContinuousClock.now
   }
 
+  /// Opens vault, point and tier, runs `body`, and writes the secrets that were asked for.
   func run(
-    _ shared: [SharedOptions], _ point: String,
-    _ body: (Source, Session) throws -> MachineDefinition
+    _ shared: [SharedOptions], _ point: String, _ body: (Source, Session) throws -> Void
   ) throws {
     try Session.run(
       shared, harmless: "The vault is as it was, and no half-restored disk was left behind."
@@ -129,26 +169,25 @@ struct MachineRestoreOptions: ParsableArguments {
       try tier.check(in: vault)
       let listed = try vault.point(point, in: tier.name, notices: session.notices)
       let open = try tier.open(listed, in: vault, notices: session.notices)
-      let start = ContinuousClock.now
-      let definition = try body(Source(point: listed.point, open: open), session)
+      try body(Source(vault: vault, point: listed.point, open: open), session)
       if let withSecrets {
         try SecretFiles(directory: FilePath(withSecrets)).write(listed.point, of: vault, session)
       }
-      let seconds = start.duration(to: .now) / .seconds(1)
-      try report(listed.point, definition, seconds, session)
     }
   }
 
-  private func report(
-    _ point: RecoveryPoint, _ definition: MachineDefinition, _ seconds: Double, _ session: Session
+  func report(
+    _ point: RecoveryPoint, _ definition: MachineDefinition, to directory: String,
+    since start: ContinuousClock.Instant, _ session: Session
   ) throws {
     if session.options.json { return try printJSON(definition) }
+    let seconds = start.duration(to: .now) / .seconds(1)
     let kept = Set(definition.disks.map(\.name))
     let data = point.disks.filter { kept.contains($0.name) }.reduce(0) { $0 + $1.dataBytes }
     session.say(
-      "restored \(point.id) to \(to): \(Text.count(kept.count, "disk")), \(Text.size(data)) of "
-        + "data in \(Text.duration(seconds)) (\(Text.rate(data, seconds: seconds))), every chunk "
-        + "verified")
+      "restored \(point.id) to \(directory): \(Text.count(kept.count, "disk")), "
+        + "\(Text.size(data)) of data in \(Text.duration(seconds)) "
+        + "(\(Text.rate(data, seconds: seconds))), every chunk verified")
     for disk in definition.disks { session.say("  disk \(disk.name)  \(disk.path ?? "")") }
     for name in point.excluded ?? [] {
       session.say("  disk \(name) was left out of the backup, and of this machine")
