@@ -72,6 +72,8 @@ extension Vault {
     _ notices: Notices, _ body: (inout [KeySlot]) -> Void
   ) throws -> Vault {
     var renewed = descriptor
+    // Of a vault that was moved, the stores that are told are those that were found.
+    renewed.stores = currentStores
     var slots = keySlots
     body(&slots)
     renewed.encryption?.slots = slots
