@@ -38,10 +38,10 @@ import Testing
   @Test func `a vault of a newer format is not touched`() {
     let path = kluis.path("vault/vault.json")
     let text = String(decoding: readBytes(path), as: UTF8.self)
-    let newer = text.replacing("\"format\" : 2", with: "\"format\" : 3")
+    let newer = text.replacing("\"format\" : 2", with: "\"format\" : 4")
     writeBytes(Array(resealed(newer).utf8), to: path)
     for command in [["points"], ["verify"], ["rebuild-index"]] {
-      kluis.run(command).expect(1, saying: "format 3")
+      kluis.run(command).expect(1, saying: "format 4")
     }
   }
 

@@ -1,5 +1,6 @@
 import Bytes
 import Compression
+import Encryption
 import Hashing
 import Stores
 import TestSupport
@@ -92,13 +93,21 @@ func directory(_ store: MemoryStore, _ sample: SamplePack) throws(PackError) -> 
     ofPack: sample.id, byteCount: UInt64(sample.bytes.count), digester: &digester)
 }
 
-func open(_ entry: PackEntry, in pack: [UInt8]) throws -> [UInt8] {
+func open(
+  _ entry: PackEntry, in pack: [UInt8], _ protection: ContentProtection = .none
+) throws -> [UInt8] {
+  var opener = RecordOpener(protection)
+  return try open(entry, in: pack, with: &opener)
+}
+
+func open(
+  _ entry: PackEntry, in pack: [UInt8], with opener: inout RecordOpener
+) throws -> [UInt8] {
   var plain = [UInt8](repeating: 0, count: Int(entry.plainByteCount))
   var span = plain.mutableSpan
   var target = span.mutableBytes
   let start = Int(entry.offset)
   let record = pack.span.bytes.extracting(start..<start + entry.recordByteCount)
-  var opener = RecordOpener()
   try opener.open(record, at: entry.offset, expecting: entry.id, into: &target)
   return plain
 }

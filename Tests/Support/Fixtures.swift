@@ -1,3 +1,4 @@
+package import Encryption
 internal import Files
 internal import Glibc
 internal import SystemPackage
@@ -20,6 +21,13 @@ package func expectFixture(_ name: String, holds bytes: [UInt8]) throws {
   #expect(difference == nil, "the format of \(name) has changed")
 }
 
+/// Writes a fixture that is not made alike twice, such as what is sealed, where there is none yet.
+package func makeFixture(_ name: String, _ bytes: [UInt8]) throws {
+  if try fileStatus(fixturePath(name)) == nil {
+    try writeFile(bytes, to: fixturePath(name), sparse: false)
+  }
+}
+
 private func fixturePath(_ name: String) -> FilePath {
   let root = FilePath(#filePath).removingLastComponent().removingLastComponent()
     .removingLastComponent()
@@ -32,3 +40,14 @@ package let fixturePlains: [[UInt8]] = [
   (0..<300).map { UInt8(truncatingIfNeeded: $0 * $0 * 7 + $0 / 3) },
   [42],
 ]
+
+/// The id of the encrypted vault that the fixtures belong to, and its master key: 00…1f.
+package let fixtureVault = "00112233445566778899aabbccddeeff"
+package let fixtureMaster = countingSecret(from: 0)
+package let fixtureKeys = VaultKeys(master: fixtureMaster, vault: fixtureVault)
+
+/// 32 bytes that count up.
+package func countingSecret(from first: UInt8) -> Secret {
+  let bytes = (0..<32).map { first + $0 }
+  return Secret(copying: bytes.span.bytes)
+}

@@ -1,7 +1,9 @@
 import Chunking
 import Compression
+import Encryption
 import Hashing
 import Maps
+import Stores
 import TestSupport
 import Testing
 import Tiers
@@ -70,5 +72,72 @@ import Tiers
     let machine = Machine(name: "web01", disks: [.init(name: "root", source: "/images/web01.img")])
     try expectFixture("machine.json", holds: CheckedDocument.encode(machine))
     #expect(try CheckedDocument.decode(Machine.self, from: fixture("machine.json")) == machine)
+  }
+
+  // MARK: encrypted vaults
+
+  /// Nonces and salts are random, so what is sealed is only read; see Fixtures/README.md.
+  private let coder = DocumentCoder(.encrypted(fixtureKeys))
+  private var folder: String { fixtureKeys.pseudonym(of: "web01") }
+  private var pointPath: ObjectPath { .point(machine: folder, name: point.fileName) }
+  private var machine: Machine {
+    Machine(
+      name: "web01", disks: [.init(name: "root", source: "/images/web01.img")],
+      secrets: [.init(name: "luks", source: "/keys/web01")], updated: time)
+  }
+
+  @Test("a sealed point of old is read with its vault's key, and its secrets with it")
+  func sealedPoint() throws {
+    let bytes = try fixture("sealed-point.json")
+    let found = try coder.decode(RecoveryPoint.self, from: bytes, at: pointPath)
+    let secret = try #require(found.secrets?.first)
+    let opened = try secret.open(of: "web01", fixtureKeys)
+    #expect(secret.name == "luks" && opened.isEqual(to: countingSecret(from: 9)))
+    var expected = point
+    expected.secrets = found.secrets
+    #expect(found == expected && found.isSound)
+    #expect(DocumentCoder(.locked).damage(in: bytes, at: pointPath) == nil)
+  }
+
+  @Test("a sealed machine of old is read with its vault's key")
+  func sealedMachine() throws {
+    let bytes = try fixture("sealed-machine.json")
+    #expect(try coder.decode(Machine.self, from: bytes, at: .machine(folder)) == machine)
+  }
+
+  @Test("an encrypted vault's descriptor of old opens with its passphrase and its key file")
+  func encryptedDescriptor() throws {
+    let bytes = try fixture("vault-3.json")
+    let found = try CheckedDocument.decode(VaultDescriptor.self, from: bytes)
+    #expect(found.format == 3 && found.isEncryptionSound && found.isAuthentic(fixtureKeys))
+    #expect(CheckedDocument.encode(found) == bytes, "it is written as it was")
+    let slots = try #require(found.encryption?.slots)
+    #expect(slots.map(\.kind) == [.passphrase, .keyFile] && slots.map(\.label) == ["desk", nil])
+    for (slot, credential) in zip(slots, [passphrase("correct horse"), keyFile(1)]) {
+      let master = try slot.unwrap(credential, vault: found.id)
+      #expect(master?.isEqual(to: fixtureMaster) == true)
+    }
+    var expected = descriptor
+    expected.encrypt(fixtureKeys, slots: slots)
+    #expect(found == expected && found.chunker(fixtureKeys)?.sizes == .standard)
+  }
+
+  @Test("sealed documents are made when fixtures are written", .enabled(if: isWritingFixtures))
+  func sealedWriting() throws {
+    var secret = point
+    secret.secrets = [
+      SealedSecret(countingSecret(from: 9), named: "luks", of: "web01", fixtureKeys)
+    ]
+    try makeFixture("sealed-point.json", coder.encode(secret, at: pointPath))
+    try makeFixture(
+      "sealed-machine.json",
+      coder.encode(machine, at: .machine(folder), updated: machine.updated))
+    let slots = try [(passphrase("correct horse"), "desk"), (keyFile(1), nil)].map {
+      try KeySlot(
+        master: fixtureMaster, under: $0, label: $1, vault: fixtureVault, created: time)
+    }
+    var encrypted = descriptor
+    encrypted.encrypt(fixtureKeys, slots: slots)
+    try makeFixture("vault-3.json", CheckedDocument.encode(encrypted))
   }
 }

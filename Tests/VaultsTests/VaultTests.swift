@@ -69,7 +69,7 @@ import Tiers
     #expect(names == [directory.appending("home/snapshots").string, moved.string])
   }
 
-  @Test("a vault of a newer format is not opened, and the error says so", arguments: [3, 1000])
+  @Test("a vault of a newer format is not opened, and the error says so", arguments: [4, 1000])
   func newer(format: Int) throws {
     let made = try create(snapshots: false)
     var descriptor = made.descriptor

@@ -10,7 +10,7 @@ internal import Hashing
 /// Every object has a key of its own, so that a random nonce is never used twice under one key,
 /// however many objects there are. What is authenticated beside the ciphertext is up to the caller.
 package struct ObjectCipher: ~Copyable {
-  private let context: OpaquePointer
+  let context: OpaquePointer
   private var derivation: Authenticator
 
   package static let nonceByteCount = 12
@@ -41,20 +41,12 @@ package struct ObjectCipher: ~Copyable {
     precondition(object.byteCount >= Self.overhead, "room for nonce and tag")
     let context = context
     object.withUnsafeMutableBytes { bytes in
-      let nonce = bytes.baseAddress!.assumingMemoryBound(to: UInt8.self)
-      let body = nonce + Self.nonceByteCount
-      let count = Int32(bytes.count - Self.overhead)
-      succeeded(RAND_bytes(nonce, Int32(Self.nonceByteCount)))
-      withObjectKey(&derivation, named: name) { key in
-        succeeded(EVP_EncryptInit_ex2(context, aes256gcm.algorithm, key, nonce, nil))
-      }
-      var written: Int32 = 0
-      authenticate(header) { succeeded(EVP_EncryptUpdate(context, nil, &written, $0, $1)) }
-      succeeded(EVP_EncryptUpdate(context, body, &written, body, count))
-      succeeded(EVP_EncryptFinal_ex(context, body + Int(count), &written))
       succeeded(
-        EVP_CIPHER_CTX_ctrl(
-          context, EVP_CTRL_AEAD_GET_TAG, Int32(Self.tagByteCount), body + Int(count)))
+        RAND_bytes(
+          bytes.baseAddress!.assumingMemoryBound(to: UInt8.self), Int32(Self.nonceByteCount)))
+      withObjectKey(&derivation, named: name) { key in
+        Self.encrypt(bytes, with: key, authenticating: header, in: context)
+      }
     }
   }
 
@@ -66,34 +58,67 @@ package struct ObjectCipher: ~Copyable {
     _ sealed: RawSpan, into target: inout MutableRawSpan, named name: RawSpan,
     authenticating header: RawSpan
   ) -> Bool {
-    guard sealed.byteCount == target.byteCount + Self.overhead else { return false }
+    guard sealed.byteCount == target.byteCount + Self.overhead else {
+      target.withUnsafeMutableBytes { OPENSSL_cleanse($0.baseAddress, $0.count) }
+      return false
+    }
     let context = context
-    return target.withUnsafeMutableBytes { to in
+    var isAuthentic = false
+    target.withUnsafeMutableBytes { to in
       sealed.withUnsafeBytes { from in
-        let nonce = from.baseAddress!.assumingMemoryBound(to: UInt8.self)
-        let body = nonce + Self.nonceByteCount
-        var tag = InlineArray<16, UInt8>(repeating: 0)
         withObjectKey(&derivation, named: name) { key in
-          succeeded(EVP_DecryptInit_ex2(context, aes256gcm.algorithm, key, nonce, nil))
+          isAuthentic = Self.decrypt(
+            from, into: to, with: key, authenticating: header, in: context)
         }
-        var written: Int32 = 0
-        authenticate(header) { succeeded(EVP_DecryptUpdate(context, nil, &written, $0, $1)) }
-        // libcrypto takes no nil, not even for nothing.
-        let plain = (to.baseAddress ?? placeholder).assumingMemoryBound(to: UInt8.self)
-        succeeded(EVP_DecryptUpdate(context, plain, &written, body, Int32(to.count)))
-        var span = tag.mutableSpan
-        let isAuthentic = span.withUnsafeMutableBytes { tag in
-          tag.copyMemory(
-            from: UnsafeRawBufferPointer(start: body + to.count, count: Self.tagByteCount))
-          succeeded(
-            EVP_CIPHER_CTX_ctrl(
-              context, EVP_CTRL_AEAD_SET_TAG, Int32(Self.tagByteCount), tag.baseAddress))
-          return EVP_DecryptFinal_ex(context, plain + to.count, &written) == 1
-        }
-        if !isAuthentic { OPENSSL_cleanse(to.baseAddress, to.count) }
-        return isAuthentic
       }
     }
+    return isAuthentic
+  }
+
+  /// Encrypts in place, with the nonce that `object` begins with.
+  static func encrypt(
+    _ object: UnsafeMutableRawBufferPointer, with key: UnsafePointer<UInt8>,
+    authenticating header: RawSpan, in context: OpaquePointer
+  ) {
+    let nonce = object.baseAddress!.assumingMemoryBound(to: UInt8.self)
+    let body = nonce + nonceByteCount
+    let count = Int32(object.count - overhead)
+    succeeded(EVP_EncryptInit_ex2(context, aes256gcm.algorithm, key, nonce, nil))
+    var written: Int32 = 0
+    authenticate(header) { succeeded(EVP_EncryptUpdate(context, nil, &written, $0, $1)) }
+    succeeded(EVP_EncryptUpdate(context, body, &written, body, count))
+    succeeded(EVP_EncryptFinal_ex(context, body + Int(count), &written))
+    succeeded(
+      EVP_CIPHER_CTX_ctrl(
+        context, EVP_CTRL_AEAD_GET_TAG, Int32(tagByteCount), body + Int(count)))
+  }
+
+  /// Decrypts what ``encrypt(_:with:authenticating:in:)`` made; leaves zeros and says false where
+  /// it is something else.
+  static func decrypt(
+    _ object: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer,
+    with key: UnsafePointer<UInt8>, authenticating header: RawSpan, in context: OpaquePointer
+  ) -> Bool {
+    let nonce = object.baseAddress!.assumingMemoryBound(to: UInt8.self)
+    let body = nonce + nonceByteCount
+    var tag = InlineArray<16, UInt8>(repeating: 0)
+    succeeded(EVP_DecryptInit_ex2(context, aes256gcm.algorithm, key, nonce, nil))
+    var written: Int32 = 0
+    authenticate(header) { succeeded(EVP_DecryptUpdate(context, nil, &written, $0, $1)) }
+    // libcrypto takes no nil, not even for nothing.
+    let plain = (target.baseAddress ?? placeholder).assumingMemoryBound(to: UInt8.self)
+    succeeded(EVP_DecryptUpdate(context, plain, &written, body, Int32(target.count)))
+    var span = tag.mutableSpan
+    let isAuthentic = span.withUnsafeMutableBytes { tag in
+      tag.copyMemory(
+        from: UnsafeRawBufferPointer(start: body + target.count, count: tagByteCount))
+      succeeded(
+        EVP_CIPHER_CTX_ctrl(
+          context, EVP_CTRL_AEAD_SET_TAG, Int32(tagByteCount), tag.baseAddress))
+      return EVP_DecryptFinal_ex(context, plain + target.count, &written) == 1
+    }
+    if !isAuthentic { OPENSSL_cleanse(target.baseAddress, target.count) }
+    return isAuthentic
   }
 }
 

@@ -122,10 +122,11 @@ package enum RecoverySheet {
   }
 
   private static func value(of character: Character) -> Int? {
+    // In upper case some characters become two, such as the sharp s.
     switch character.uppercased() {
     case "O": 0
     case "I", "L": 1
-    default: digits.firstIndex(of: Character(character.uppercased()))
+    case let text: text.count == 1 ? digits.firstIndex(of: text[text.startIndex]) : nil
     }
   }
 }

@@ -36,11 +36,13 @@ struct Unlocking {
       return (newestFirst[0].descriptor, .none)
     }
     guard let credential else { return (newest.descriptor, .locked) }
-    return try unlock(encrypted, credential, altered: newestFirst.count - encrypted.count)
+    let stripped = newestFirst.filter { $0.descriptor.encryption == nil }.map(\.place)
+    return try unlock(encrypted, credential, stripped: stripped)
   }
 
+  /// - Parameter stripped: where a descriptor says that the vault is not encrypted.
   private func unlock(
-    _ candidates: [Candidate], _ credential: Credential, altered plainCount: Int
+    _ candidates: [Candidate], _ credential: Credential, stripped: [String]
   ) throws(KeyError) -> (VaultDescriptor, ContentProtection) {
     var opener = SlotOpener(credential)
     var altered: [String] = []
@@ -53,10 +55,12 @@ struct Unlocking {
       }
       let keys = VaultKeys(master: master, vault: descriptor.id)
       guard descriptor.isAuthentic(keys) else {
-        altered.append(place)
+        // The store that was opened is looked at once for itself and once among the others.
+        if !altered.contains(place) { altered.append(place) }
         continue
       }
-      if !altered.isEmpty { notices.add("\(KeyError.altered(altered)); taken from \(place)") }
+      let wrong = altered + Set(stripped).sorted()
+      if !wrong.isEmpty { notices.add("\(KeyError.altered(wrong)); taken from \(place)") }
       return (descriptor, .encrypted(keys))
     }
     if case .master = credential { throw .wrongMaster }

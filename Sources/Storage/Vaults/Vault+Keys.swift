@@ -72,6 +72,8 @@ extension Vault {
 
   private func change(_ notices: Notices, _ body: (inout [KeySlot]) -> Void) throws {
     var renewed = descriptor
+    // Of a vault that was moved, the stores that are told are those that were found.
+    renewed.stores = currentStores
     var slots = keySlots
     body(&slots)
     renewed.encryption?.slots = slots

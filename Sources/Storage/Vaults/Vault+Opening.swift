@@ -35,6 +35,7 @@ extension Vault {
         directory.appending("vault.json").string, reason: "it names no store")
     }
     stores.bringUpToDate(descriptor, protection, notices: notices)
+    stores.bringUpToDate(directory, telling: found, descriptor, protection, notices: notices)
     let tiers = stores.tiers(of: descriptor, protection, notices)
     if tiers.allSatisfy(\.stores.isEmpty) {
       throw VaultError.unreachable(tiers.flatMap(\.absent).map(\.name))
@@ -149,18 +150,35 @@ private struct OpenedStores {
     _ descriptor: VaultDescriptor, _ protection: ContentProtection, notices: Notices
   ) {
     for opened in stores where opened.absence == nil {
-      if let own = opened.descriptor {
-        // Without the key a forged descriptor cannot be told, and must not spread.
-        if protection.isLocked || own.withoutTier == descriptor.withoutTier { continue }
-        if protection.keys == nil, own.revision == descriptor.revision { continue }
-      }
       var renewed = descriptor
       renewed.tier = opened.tier
-      do throws(StoreError) {
-        try opened.store.putDescriptor(renewed)
-        notices.add("store \(opened.store.name) has a new vault.json now, from another store")
-      } catch { notices.add("vault.json in store \(opened.store.name) is not repaired: \(error)") }
+      if let own = opened.descriptor {
+        // Without the key a forged descriptor cannot be told, and must not spread.
+        if protection.isLocked || own == renewed { continue }
+        if protection.keys == nil, own.revision == descriptor.revision { continue }
+      }
+      renew(opened.store, renewed, notices)
     }
+  }
+
+  /// Gives the directory that was opened, where it only tells of the stores, the descriptor that
+  /// holds now.
+  func bringUpToDate(
+    _ directory: FilePath, telling own: VaultDescriptor, _ descriptor: VaultDescriptor,
+    _ protection: ContentProtection, notices: Notices
+  ) {
+    let isStore = stores.contains { $0.store.name == directory.string }
+    guard !isStore, own.tier == nil, protection.keys != nil,
+      own.withoutTier != descriptor.withoutTier
+    else { return }
+    renew(DirectoryStore(directory), descriptor.withoutTier, notices)
+  }
+
+  private func renew(_ store: any Store, _ descriptor: VaultDescriptor, _ notices: Notices) {
+    do throws(StoreError) {
+      try store.putDescriptor(descriptor)
+      notices.add("store \(store.name) has a new vault.json now, from another store")
+    } catch { notices.add("vault.json in store \(store.name) is not repaired: \(error)") }
   }
 
   func tiers(
