@@ -1,5 +1,5 @@
-internal import CCrypto
 internal import Bytes
+internal import CCrypto
 
 /// Bytes that only this process may see: a key, a passphrase, a secret of a machine.
 ///
