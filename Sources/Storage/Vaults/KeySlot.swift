@@ -71,6 +71,9 @@ package struct KeySlot: Codable, Sendable, Equatable {
     return master?.byteCount == Secret.keyByteCount ? master : nil
   }
 
+  /// No vault has more: an altered descriptor must not keep anyone busy for hours.
+  static let countLimit = 64
+
   private static let name = "key slot"
   private static let keyFileInfo = Array("kluis key file".utf8)
 
@@ -116,6 +119,7 @@ package enum KeyError: Error, Sendable, Equatable, CustomStringConvertible {
   case noMemory
   case unknownSlot(String, known: [String])
   case lastSlot
+  case tooManySlots
 
   package var description: String {
     switch self {
@@ -139,6 +143,8 @@ package enum KeyError: Error, Sendable, Equatable, CustomStringConvertible {
       "the vault has no key slot \(slot); it has \(known.joined(separator: ", "))"
     case .lastSlot:
       "this is the last key slot: without it nobody could open the vault; add another one first"
+    case .tooManySlots:
+      "the vault has \(KeySlot.countLimit) key slots, and can have no more: remove one first"
     }
   }
 }

@@ -44,11 +44,11 @@ struct Unlocking {
   ) throws(KeyError) -> (VaultDescriptor, ContentProtection) {
     var opener = SlotOpener(credential)
     var altered: [String] = []
-    var failure: KeyError?
+    var refusals: [(descriptor: VaultDescriptor, error: KeyError)] = []
     for (place, descriptor) in candidates {
       let master: Secret
       do throws(KeyError) { master = try opener.open(descriptor) } catch {
-        failure = failure ?? error
+        refusals.append((descriptor, error))
         continue
       }
       let keys = VaultKeys(master: master, vault: descriptor.id)
@@ -56,11 +56,15 @@ struct Unlocking {
         altered.append(place)
         continue
       }
+      // A store that was away has slots that were removed since, and must not bring them back.
+      for (newer, error) in refusals where newer.revision > descriptor.revision {
+        if newer.isAuthentic(keys) { throw error }
+      }
       if !altered.isEmpty { notices.add("\(KeyError.altered(altered)); taken from \(place)") }
       return (descriptor, .encrypted(keys))
     }
     if case .master = credential { throw .wrongMaster }
-    if altered.isEmpty, let failure { throw failure }
+    if altered.isEmpty, let refusal = refusals.first { throw refusal.error }
     throw .altered(altered)
   }
 }
@@ -82,7 +86,7 @@ private struct SlotOpener {
     }
     let slots = (descriptor.encryption?.slots ?? []).filter { $0.kind == kind }
     if slots.isEmpty { throw .noSlot(kind) }
-    for slot in slots.prefix(Self.slotLimit) {
+    for slot in slots.prefix(KeySlot.countLimit) {
       if let master = try open(slot, of: descriptor.id) { return master }
     }
     throw .wrongKey(kind, slots: slots.count)
@@ -96,7 +100,4 @@ private struct SlotOpener {
     tried.append((slot, vault, master))
     return master
   }
-
-  /// An altered descriptor must not keep anyone busy for hours.
-  private static let slotLimit = 64
 }

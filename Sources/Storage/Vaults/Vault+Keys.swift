@@ -32,7 +32,9 @@ extension Vault {
     let slot = try KeySlot(
       master: requireKeys().master, under: credential, label: label, vault: descriptor.id,
       created: now)
-    _ = try change(notices) { $0.append(slot) }
+    let latest = try latest(notices: notices)
+    if latest.keySlots.count >= KeySlot.countLimit { throw KeyError.tooManySlots }
+    try latest.change(notices) { $0.append(slot) }
     return slot
   }
 
@@ -43,9 +45,10 @@ extension Vault {
   /// - Throws: ``KeyError/unknownSlot(_:known:)``, ``KeyError/lastSlot``.
   package func removeKey(_ id: String, notices: Notices) throws {
     _ = try requireKeys()
-    let number = try slotNumber(id)
-    if keySlots.count == 1 { throw KeyError.lastSlot }
-    _ = try change(notices) { $0.remove(at: number) }
+    let now = try latest(notices: notices)
+    let number = try now.slotNumber(id)
+    if now.keySlots.count == 1 { throw KeyError.lastSlot }
+    try now.change(notices) { $0.remove(at: number) }
   }
 
   /// Wraps the master key anew in a slot, under another credential.
@@ -53,11 +56,13 @@ extension Vault {
     _ id: String, to credential: Credential, label: String?, now: Timestamp, notices: Notices
   ) throws -> KeySlot {
     let keys = try requireKeys()
-    let number = try slotNumber(id)
+    let label = try label ?? keySlots[slotNumber(id)].label
     let slot = try KeySlot(
-      id: id, master: keys.master, under: credential, label: label ?? keySlots[number].label,
-      vault: descriptor.id, created: now)
-    _ = try change(notices) { $0[number] = slot }
+      id: id, master: keys.master, under: credential, label: label, vault: descriptor.id,
+      created: now)
+    let latest = try latest(notices: notices)
+    let number = try latest.slotNumber(id)
+    try latest.change(notices) { $0[number] = slot }
     return slot
   }
 
@@ -68,13 +73,12 @@ extension Vault {
     return number
   }
 
-  private func change(
-    _ notices: Notices, _ body: (inout [KeySlot]) -> Void
-  ) throws -> Vault {
+  /// To be asked of the vault as it is at that moment: others may change its slots as well.
+  private func change(_ notices: Notices, _ body: (inout [KeySlot]) -> Void) throws {
     var renewed = descriptor
     var slots = keySlots
     body(&slots)
     renewed.encryption?.slots = slots
-    return try publish(renewed, notices: notices)
+    _ = try publish(renewed, notices: notices)
   }
 }
