@@ -168,8 +168,11 @@ tests(
 tests(of: "Maps", uses: ["Bytes", "Hashing"])
 tests(of: "Tiers", uses: ["Bytes", "Workers", "Files"] + storage)
 tests(of: "Vaults", uses: ["Bytes", "Files"] + storage)
-tests(of: "Backups", uses: ["Bytes", "Files", "Workers", "DiskImages", "Restores"] + storage)
-tests(of: "Restores", uses: ["Bytes", "Files", "Workers", "Backups"] + storage)
+tests(
+  of: "Backups",
+  uses: ["Bytes", "Files", "Workers", "BlockDevices", "DiskImages", "Restores"] + storage)
+tests(
+  of: "Restores", uses: ["Bytes", "Files", "Workers", "BlockDevices", "Backups"] + storage)
 tests(of: "Copies", uses: ["Bytes", "Files", "Workers", "Backups", "Restores"] + storage)
 tests(
   of: "Maintenance",

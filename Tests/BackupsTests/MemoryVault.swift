@@ -1,5 +1,6 @@
 import Chunking
 import Compression
+import Encryption
 import Stores
 import SystemPackage
 import TestSupport
@@ -8,11 +9,30 @@ import Tiers
 @testable import Vaults
 
 /// A vault with one tier of one store, in memory.
-func memoryVault(_ store: MemoryStore) throws -> Vault {
+///
+/// - Parameter keys: of a vault with the id `sample`; nil for one that is not encrypted.
+func memoryVault(
+  _ store: MemoryStore, keys: VaultKeys? = nil, isLocked: Bool = false
+) throws -> Vault {
   store.place([0], at: .descriptor)
-  let descriptor = VaultDescriptor(
+  var descriptor = VaultDescriptor(
     redundancy: .single, sizes: .standard, compression: .standard,
     stores: [.init(tier: .vault, path: "/memory")], created: Timestamp(secondsSince1970: 0))
+  var protection = ContentProtection.none
+  if let keys {
+    descriptor.id = "sample"
+    let slot = try KeySlot(
+      master: keys.master, under: .keyFile(keys.master), label: nil, vault: descriptor.id,
+      created: descriptor.created)
+    descriptor.encrypt(keys, slots: [slot])
+    protection = isLocked ? .locked : .encrypted(keys)
+  }
   return try Vault(
-    path: FilePath("/memory"), descriptor: descriptor, tiers: [Tier(.vault, stores: [store])])
+    path: FilePath("/memory"), descriptor: descriptor,
+    tiers: [Tier(.vault, stores: [store], protection: protection)])
+}
+
+/// Keys of a vault that ``memoryVault(_:keys:isLocked:)`` makes.
+func sampleKeys() -> VaultKeys {
+  VaultKeys(master: .random(byteCount: Secret.keyByteCount), vault: "sample")
 }

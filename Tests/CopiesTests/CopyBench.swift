@@ -2,14 +2,16 @@ import Backups
 import Chunking
 import Compression
 import Copies
+import Encryption
 import Files
 import Restores
 import Stores
 import SystemPackage
 import TestSupport
 import Tiers
-import Vaults
 import Workers
+
+@testable import Vaults
 
 /// A vault with all three tiers in memory, and what a test does with it again and again.
 struct CopyBench {
@@ -20,25 +22,55 @@ struct CopyBench {
   let notices = Notices()
   private let directory: TemporaryDirectory
 
-  init() throws {
+  init(isEncrypted: Bool = false) throws {
     directory = try TemporaryDirectory()
-    let descriptor = VaultDescriptor(
+    var descriptor = VaultDescriptor(
       redundancy: .grs, sizes: .standard, compression: .standard,
       stores: [.init(tier: .vault, path: "/v")], created: Timestamp(secondsSince1970: 0))
+    var protection = ContentProtection.none
+    if isEncrypted {
+      let master = Secret.random(byteCount: Secret.keyByteCount)
+      let keys = VaultKeys(master: master, vault: descriptor.id)
+      let slot = try KeySlot(
+        master: master, under: .keyFile(master), label: nil, vault: descriptor.id,
+        created: descriptor.created)
+      descriptor.encrypt(keys, slots: [slot])
+      protection = .encrypted(keys)
+    }
     vault = try Vault(
       path: FilePath("/v"), descriptor: descriptor,
       tiers: [
-        Tier(.snapshot, stores: [snapshots]), Tier(.vault, stores: copies),
-        Tier(.secondary, stores: far, rule: .atLeast(1)),
+        Tier(.snapshot, stores: [snapshots], protection: protection),
+        Tier(.vault, stores: copies, protection: protection),
+        Tier(.secondary, stores: far, rule: .atLeast(1), protection: protection),
       ])
   }
 
+  /// The vault as whoever has no key opens it.
+  func locked() throws -> Vault {
+    try Vault(
+      path: vault.path, descriptor: vault.descriptor,
+      tiers: vault.tiers.map { tier in
+        Tier(tier.name, stores: tier.stores, rule: tier.rule, protection: .locked)
+      })
+  }
+
   /// Takes a point into the snapshot tier.
-  func backUp(_ bytes: [UInt8], now: Timestamp = .now) throws -> RecoveryPoint {
+  ///
+  /// - Parameter secrets: what is in the machine's files with secrets, by their names.
+  func backUp(
+    _ bytes: [UInt8], of machine: String = "web01", secrets: [String: [UInt8]] = [:],
+    now: Timestamp = .now
+  ) throws -> RecoveryPoint {
     let image = directory.appending("disk.img")
     try writeFile(bytes, to: image)
-    var backup = Backup(machine: "web01", sources: [Backup.Source(name: "root", path: image)])
+    var backup = Backup(machine: machine, sources: [Backup.Source(name: "root", path: image)])
     backup.now = now
+    for (name, secret) in secrets.sorted(by: { $0.key < $1.key }) {
+      let path = directory.appending("\(name).secret")
+      try writeFile(secret, to: path)
+      backup.secrets.append(Backup.Source(name: name, path: path))
+    }
     return try backup.run(
       vault: vault, notices: notices, progress: Progress(), cancellation: Cancellation())
   }

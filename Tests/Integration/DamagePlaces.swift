@@ -72,6 +72,14 @@ private func documentParts(_ bytes: [UInt8]) -> [(String, Range<Int>)] {
   ]
 }
 
+/// The names of all chunks and maps that an index segment lists.
+func namesInIndex(_ bytes: [UInt8]) -> [[UInt8]] {
+  guard let entries = indexParts(bytes).first(where: { $0.0 == "entries" })?.1 else { return [] }
+  return stride(from: entries.lowerBound, to: entries.upperBound, by: 48).map {
+    Array(bytes[$0..<$0 + 32])
+  }
+}
+
 private func integer(_ bytes: [UInt8], at offset: Int) -> Int {
   (0..<4).reduce(0) { $0 | Int(bytes[offset + $1]) << (8 * $1) }
 }

@@ -2,6 +2,7 @@ import Backups
 import Chunking
 import Compression
 import Copies
+import Encryption
 import Files
 import Hashing
 import Maintenance
@@ -10,8 +11,9 @@ import Stores
 import SystemPackage
 import TestSupport
 import Tiers
-import Vaults
 import Workers
+
+@testable import Vaults
 
 /// A vault in memory with what a test does to it: damage it, scrub it, and see what is left.
 struct ScrubBench {
@@ -22,13 +24,23 @@ struct ScrubBench {
   private let directory: TemporaryDirectory
 
   /// - Parameter hasSecondary: whether there is another tier to heal from.
-  init(hasSecondary: Bool = false) throws {
+  init(hasSecondary: Bool = false, isEncrypted: Bool = false) throws {
     directory = try TemporaryDirectory()
-    let descriptor = VaultDescriptor(
+    var descriptor = VaultDescriptor(
       redundancy: hasSecondary ? .grs : .lrs, sizes: .standard, compression: .standard,
       stores: [.init(tier: .vault, path: "/v")], created: Timestamp(secondsSince1970: 0))
-    var tiers = [Tier(.vault, stores: copies)]
-    if hasSecondary { tiers.append(Tier(.secondary, stores: [far])) }
+    var protection = ContentProtection.none
+    if isEncrypted {
+      let master = Secret.random(byteCount: Secret.keyByteCount)
+      let keys = VaultKeys(master: master, vault: descriptor.id)
+      let slot = try KeySlot(
+        master: master, under: .keyFile(master), label: nil, vault: descriptor.id,
+        created: descriptor.created)
+      descriptor.encrypt(keys, slots: [slot])
+      protection = .encrypted(keys)
+    }
+    var tiers = [Tier(.vault, stores: copies, protection: protection)]
+    if hasSecondary { tiers.append(Tier(.secondary, stores: [far], protection: protection)) }
     vault = try Vault(path: FilePath("/v"), descriptor: descriptor, tiers: tiers)
   }
 
@@ -49,8 +61,18 @@ struct ScrubBench {
       .run(points, progress: Progress(), cancellation: Cancellation())
   }
 
-  func scrub(repairs: Bool = false, restarts: Bool = false) throws -> Scrub.Report {
-    var scrub = Scrub(vault, notices: notices)
+  /// The vault as whoever has no key opens it.
+  func locked() throws -> Vault {
+    try Vault(
+      path: vault.path, descriptor: vault.descriptor,
+      tiers: vault.tiers.map { Tier($0.name, stores: $0.stores, protection: .locked) })
+  }
+
+  /// - Parameter hasKey: false for a scrub of an encrypted vault by somebody who has no key.
+  func scrub(
+    repairs: Bool = false, restarts: Bool = false, hasKey: Bool = true
+  ) throws -> Scrub.Report {
+    var scrub = Scrub(hasKey ? vault : try locked(), notices: notices)
     scrub.repairs = repairs
     scrub.restarts = restarts
     return try scrub.run(progress: Progress(), cancellation: Cancellation())

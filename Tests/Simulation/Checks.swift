@@ -23,7 +23,7 @@ extension World {
     guard !chosen.isEmpty, stores.contains(where: { !$0.isAway }) else { return }
     var listed: [Int: ListedPoint] = [:]
     for point in try vault.points(notices: notices) {
-      let path = ObjectPath.point(machine: point.point.machine, name: point.point.fileName)
+      let path = try vault.path(of: point.point)
       guard let number = numbers[path] else { throw Violation("\(path) is nobody's point") }
       listed[number] = point
     }

@@ -105,9 +105,9 @@ extension World {
     try endPassingFaults()
     try checkNow(&random)
     var undisturbed = random
-    try perform(.repair, isDisturbed: false, random: &undisturbed)
+    try perform(.repair, isDisturbable: false, random: &undisturbed)
     for kind in [Step.Kind.backUp, .transfer, .replicate] {
-      try perform(kind, isDisturbed: false, random: &undisturbed)
+      try perform(kind, isDisturbable: false, random: &undisturbed)
     }
     try checkNow(atMost: 5, &random)
   }

@@ -14,14 +14,16 @@ extension World {
   /// Runs an operation, disturbed or not: it succeeds or throws, and where nothing stands in its
   /// way it succeeds.
   ///
-  /// - Parameter isDisturbed: false where it shall not be disturbed in any case.
+  /// - Parameter isDisturbable: false where nothing shall disturb it, and it shall have the key.
   func perform(
-    _ kind: Step.Kind, isDisturbed: Bool = true, random: inout SeededRandom
+    _ kind: Step.Kind, isDisturbable: Bool = true, random: inout SeededRandom
   ) throws {
     let disturbance =
-      isDisturbed ? Disturbance(of: self, random: &random) : Disturbance.none
+      isDisturbable ? Disturbance(of: self, random: &random) : Disturbance.none
     let before = try Situation(of: self)
     var run = Run(notices: Notices(), isDisturbed: !disturbance.isNone, before: before)
+    run.hasKey = !mayLackKey(kind) || !isDisturbable || random.below(2) == 0
+    if !run.hasKey { run.what = " without the key" }
     var failure: (any Error)?
     let timer = disturbance.begin(run.cancellation)
     do { try operate(kind, &run, &random) } catch let violation as Violation {
@@ -32,9 +34,11 @@ extension World {
     disturbance.end(timer)
     let outcome = failure.map { " -> \("\($0)".prefix(300))" } ?? ""
     log.append("\(kind)\(run.what)\(disturbance)\(outcome)")
-    try noteNewDocuments(since: before, attempt: run.attempt)
+    try noteNewDocuments(since: before, attempt: run.attempt, sealedFrom: run.sealedSource)
     for (number, tier) in run.acknowledged { try acknowledge(number, in: tier) }
-    if let failure, disturbance.isNone, before.isCalm {
+    if let failure, disturbance.isNone, before.isCalm,
+      try run.hasKey || !isForWantOfKey(failure)
+    {
       throw Violation("\(kind) failed though nothing was in its way: \(failure)")
     }
     if let after = run.after { try after(failure == nil) }
@@ -49,6 +53,10 @@ extension World {
     let cancellation = Cancellation()
     let isDisturbed: Bool
     let before: Situation
+    /// Whether the vault's key is at hand.
+    var hasKey = true
+    /// Where points come from that are copied without the key.
+    var sealedSource: Tier.Name?
     /// Details for the log.
     var what = ""
     /// The point that is being taken.
@@ -67,7 +75,7 @@ extension World {
   private func operate(
     _ kind: Step.Kind, _ run: inout Run, _ random: inout SeededRandom
   ) throws {
-    let vault = try openVault(run.notices, random: &random)
+    let vault = try openVault(run.notices, hasKey: run.hasKey, random: &random)
     switch kind {
     case .backUp: try backUp(vault, &run, &random)
     case .backUpOnlySnapshot:
@@ -138,6 +146,7 @@ extension World {
 
   private func transfer(_ vault: Vault, _ run: inout Run) throws {
     guard shape.hasSnapshots else { return }
+    if !run.hasKey { return try transferSealed(vault, &run) }
     let listed = try vault.points(notices: run.notices)
     let missing = listed.filter { $0.tiers.contains(.snapshot) && !$0.tiers.contains(.vault) }
     run.what = " \(missing.count) points"
@@ -161,9 +170,10 @@ extension World {
 
   private func replicate(_ vault: Vault, _ run: inout Run) throws {
     guard shape.secondaryCount > 0 else { return }
+    if !run.hasKey { run.sealedSource = .vault }
     let replication = Replication(vault: vault, notices: run.notices)
     let report = try replication.run(progress: Progress(), cancellation: run.cancellation)
-    run.what = " \(report.pointCount) points"
+    run.what += " \(report.pointCount) points"
     for number in run.before.promised[.vault] ?? [] {
       run.acknowledged.append((number, .secondary))
     }
@@ -215,6 +225,6 @@ extension World {
   }
 
   func id(of number: Int) -> String? {
-    points[number].path?.point.map { "\($0.machine)@\($0.name)" }
+    points[number].path?.point.map { "\(points[number].machine)@\($0.name)" }
   }
 }

@@ -12,26 +12,27 @@ extension World {
   func repair(_ vault: Vault, _ run: inout Run) throws {
     let before = try Holdings(of: self)
     let isWhole = !run.isDisturbed && stores.allSatisfy { !$0.isAway && !$0.isLimited }
-    let notices = run.notices
-    let cancellation = run.cancellation
-    run.after = { [self] succeeded in
-      guard succeeded, isWhole else { return }
-      let after = try Holdings(of: self)
-      try after.requireEqualCopies()
-      try after.requireWhatWasGood(in: before)
-      try requireCleanScrub(after, vault)
-      try relyOnAllStores()
-    }
-    var scrub = Scrub(vault, notices: notices)
+    let hasKey = run.hasKey
+    var scrub = Scrub(vault, notices: run.notices)
     scrub.repairs = true
     scrub.restarts = true
     scrub.workerCount = 1
-    _ = try scrub.run(progress: Progress(), cancellation: cancellation)
+    let report = try scrub.run(progress: Progress(), cancellation: run.cancellation)
+    guard isWhole else { return }
+    run.after = { [self] _ in
+      let after = try Holdings(of: self)
+      try after.requireEqualCopies(hasKey: hasKey)
+      try after.requireWhatWasGood(in: before)
+      try requireCleanScrub(after, vault)
+      // Without the key nothing is forgotten of a pack that is damaged everywhere, and so nothing
+      // may lean on a tier that has one.
+      try relyOnStores(of: hasKey ? tiers : tiers.filter { report.isHealed($0) })
+    }
   }
 
   /// What is repaired is promised again, wherever it comes from. A tier of which no store has a
   /// point whole must at least know by its index what it lacks.
-  private func relyOnAllStores() throws {
+  private func relyOnStores(of tiers: [Tier.Name]) throws {
     let anywhere = stores.reduce(into: Set<Int>()) { $0.formUnion($1.promised) }
     for tier in tiers {
       let own = stores(of: tier)
@@ -77,9 +78,10 @@ struct Holdings {
     var good: Set<ObjectPath> = []
   }
 
-  init(of world: World) throws {
+  /// - Parameter isEverywhere: false to look only at stores that can be reached.
+  init(of world: World, isEverywhere: Bool = true) throws {
     var digester = Digester()
-    for simulated in world.stores {
+    for simulated in world.stores where isEverywhere || !simulated.isAway {
       var store = Store(
         tier: simulated.tier, name: simulated.name, contents: try simulated.place.contents())
       for (path, bytes) in store.contents where isSound(bytes, at: path, &digester) {
@@ -89,16 +91,28 @@ struct Holdings {
     }
   }
 
+  /// Packs of which no store of their tier has a whole copy.
+  var lostPacks: Set<ObjectPath> {
+    Set(
+      stores.flatMap { store in
+        store.contents.keys.filter { $0.pack != nil && !isGood($0, in: store.tier) }
+      })
+  }
+
   /// Whether any store of a tier has an object as it was written.
   func isGood(_ path: ObjectPath, in tier: Tier.Name?) -> Bool {
     stores.contains { (tier == nil || $0.tier == tier) && $0.good.contains(path) }
   }
 
   /// What is good in one store of a tier is so in all, and the same.
-  func requireEqualCopies() throws {
+  ///
+  /// - Parameter hasKey: false where it was not known which of two documents of a machine is the
+  ///   newer one.
+  func requireEqualCopies(hasKey: Bool) throws {
     for store in stores {
       for other in stores where other.tier == store.tier && other.name != store.name {
         for path in store.good where other.contents[path] != store.contents[path] {
+          if !hasKey, path.isObject(in: .machines), other.good.contains(path) { continue }
           let what = other.contents[path] == nil ? "lacks" : "has another"
           throw Violation("after a repair \(other.name) \(what) \(path) of \(store.name)")
         }
@@ -116,6 +130,14 @@ struct Holdings {
         }
       }
     }
+  }
+}
+
+extension Scrub.Report {
+  /// Whether nothing is wrong in a tier any more.
+  fileprivate func isHealed(_ tier: Tier.Name) -> Bool {
+    stores.filter { $0.tier == tier.rawValue }.flatMap(\.problems)
+      .allSatisfy { $0.repairedFrom != nil }
   }
 }
 

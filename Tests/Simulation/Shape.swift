@@ -10,6 +10,7 @@ struct Shape: Sendable, CustomStringConvertible {
   /// As the vault's descriptor spells it.
   let compression: String
   let machineCount: Int
+  let isEncrypted: Bool
   let isOnDisk: Bool
 
   init(isOnDisk: Bool, random: inout SeededRandom) {
@@ -19,6 +20,7 @@ struct Shape: Sendable, CustomStringConvertible {
     secondaryCount = redundancy == .grs ? [1, 3, 3, 2][random.below(4)] : 0
     compression = random.below(4) == 0 ? "zstd:1" : "none"
     machineCount = 1 + random.below(2)
+    isEncrypted = random.below(2) == 0
     self.isOnDisk = isOnDisk
   }
 
@@ -43,6 +45,7 @@ struct Shape: Sendable, CustomStringConvertible {
   var description: String {
     "\(redundancy.rawValue)\(hasSnapshots ? ", snapshots" : "")"
       + (secondaryCount > 0 ? ", \(secondaryCount) secondary" : "")
-      + ", compression \(compression), \(machineCount) machines\(isOnDisk ? ", on disk" : "")"
+      + ", compression \(compression), \(machineCount) machines"
+      + (isEncrypted ? ", encrypted" : "") + (isOnDisk ? ", on disk" : "")
   }
 }

@@ -39,8 +39,15 @@ extension World {
   /// Takes note of documents of points that came to lie in stores, and of what that promises: a
   /// store that holds a point's document holds all that it names.
   ///
-  /// - Parameter attempt: the point that was taken meanwhile, if one was.
-  func noteNewDocuments(since before: Situation, attempt: Int?) throws {
+  /// A copy made without the key knows of no point what it needs, so that of one which was not
+  /// whole where it came from is not whole either, and no index says so.
+  ///
+  /// - Parameters:
+  ///   - attempt: the point that was taken meanwhile, if one was.
+  ///   - sealedSource: the tier from which points were copied without the key, if they were.
+  func noteNewDocuments(
+    since before: Situation, attempt: Int?, sealedFrom sealedSource: Tier.Name?
+  ) throws {
     for store in stores {
       for path in try store.pointPaths() {
         if numbers[path] == nil {
@@ -48,8 +55,13 @@ extension World {
           numbers[path] = attempt
           points[attempt].path = path
         }
-        guard let number = numbers[path], !store.isSuspect else { continue }
+        guard let number = numbers[path] else { continue }
         let isNewInTier = before.paths[store.tier]?.contains(path) != true
+        if let sealedSource, isNewInTier, before.promised[sealedSource]?.contains(number) != true {
+          forgotten[store.tier, default: []].insert(number)
+          continue
+        }
+        if store.isSuspect { continue }
         if isNewInTier || before.promised[store.tier]?.contains(number) == true {
           store.promised.insert(number)
         }

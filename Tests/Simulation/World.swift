@@ -1,12 +1,15 @@
+import Bytes
 import Chunking
 import Compression
+import Encryption
 import Files
 import Hashing
 import Stores
 import SystemPackage
 import TestSupport
 import Tiers
-import Vaults
+
+@testable import Vaults
 
 /// A vault, the machines that it protects, and what it has promised.
 ///
@@ -25,6 +28,9 @@ final class World {
   /// Seconds since 1970; goes on with every backup.
   var clock: Int64 = 1_000_000
   private var descriptor: VaultDescriptor
+  /// What opens the vault; nil where it is not encrypted.
+  private let key: Secret?
+  private var protection = ContentProtection.none
 
   /// - Parameters:
   ///   - images: an empty directory for the machines' disks, and for the stores if they are to lie
@@ -36,13 +42,14 @@ final class World {
       redundancy: shape.redundancy, sizes: ChunkSizes(average: 16_384)!,
       compression: CompressionSetting(shape.compression)!, stores: [],
       created: Timestamp(secondsSince1970: clock))
-    if shape.isOnDisk { try makeDirectories() } else { makeMemoryStores(&random) }
+    key = shape.isEncrypted ? Secret(copying: random.bytes(32).span.bytes) : nil
+    if shape.isOnDisk { try makeDirectories() } else { try makeMemoryStores(&random) }
     for number in 0..<shape.machineCount {
       machines.append(SimulatedMachine(name: "m\(number + 1)", random: &random))
     }
   }
 
-  private func makeMemoryStores(_ random: inout SeededRandom) {
+  private func makeMemoryStores(_ random: inout SeededRandom) throws {
     var digester = Digester()
     descriptor.chunking.seed = digester.digest(random.bytes(32).span.bytes).description
     for tier in Tier.Name.allCases {
@@ -52,6 +59,14 @@ final class World {
       }
     }
     descriptor.stores = stores.map { .init(tier: $0.tier, path: "/memory/\($0.name)") }
+    guard let key else { return }
+    descriptor.id = hexadecimal(random.bytes(16).span.bytes)
+    let keys = VaultKeys(master: key, vault: descriptor.id)
+    let slot = try KeySlot(
+      master: key, under: .keyFile(key), label: nil, vault: descriptor.id,
+      created: descriptor.created)
+    descriptor.encrypt(keys, slots: [slot])
+    protection = .encrypted(keys)
   }
 
   private func makeDirectories() throws {
@@ -60,8 +75,11 @@ final class World {
     plan.sizes = ChunkSizes(average: 16_384)!
     plan.compression = CompressionSetting(shape.compression)!
     if shape.hasSnapshots { plan.snapshots = images.appending("snapshots") }
+    plan.credential = key.map { .keyFile($0) }
     plan.secondaries = (0..<shape.secondaryCount).map { images.appending("secondary-\($0 + 1)") }
-    descriptor = try Vault.create(plan, now: Timestamp(secondsSince1970: clock)).descriptor
+    let vault = try Vault.create(plan, now: Timestamp(secondsSince1970: clock))
+    descriptor = vault.descriptor
+    protection = vault.protection
     stores = descriptor.stores.map { store in
       SimulatedStore(store.tier, at: DirectoryPlace(FilePath(store.path)))
     }
@@ -81,17 +99,25 @@ final class World {
   // MARK: opening the vault
 
   /// Opens the vault as a new process does, with the stores that are there.
-  func openVault(_ notices: Notices, random: inout SeededRandom) throws -> Vault {
+  ///
+  /// - Parameter hasKey: false for one that has no key, where the vault is encrypted.
+  func openVault(
+    _ notices: Notices, hasKey: Bool = true, random: inout SeededRandom
+  ) throws -> Vault {
     if shape.isOnDisk {
       let present = stores.filter { !$0.isAway }
       guard !present.isEmpty else { throw VaultError.notAVault("no store is there") }
-      return try Vault.open(FilePath(present[random.below(present.count)].name), notices: notices)
+      return try Vault.open(
+        FilePath(present[random.below(present.count)].name), notices: notices,
+        unlocking: hasKey ? key.map { .keyFile($0) } : nil)
     }
-    return try vault(with: stores.filter { !$0.isAway }, notices)
+    return try vault(with: stores.filter { !$0.isAway }, notices, hasKey: hasKey)
   }
 
   /// The vault as it is with these stores and no others.
-  func vault(with present: [SimulatedStore], _ notices: Notices) throws -> Vault {
+  func vault(
+    with present: [SimulatedStore], _ notices: Notices, hasKey: Bool = true
+  ) throws -> Vault {
     let made = tiers.map { name in
       let own = stores(of: name)
       let there = own.filter { store in present.contains { $0 === store } }
@@ -99,7 +125,8 @@ final class World {
       return Tier(
         name, stores: there.map { $0.place.open() },
         absent: absent.map { AbsentStore(name: $0.name, reason: "it is away") },
-        rule: shape.redundancy.rule(for: name, of: own.count), notices: notices)
+        rule: shape.redundancy.rule(for: name, of: own.count),
+        protection: shape.isEncrypted && !hasKey ? .locked : protection, notices: notices)
     }
     return try Vault(path: FilePath("/memory"), descriptor: descriptor, tiers: made)
   }

@@ -1,5 +1,6 @@
 import Bytes
 import Compression
+import Encryption
 import Hashing
 import Packs
 import Stores
@@ -14,12 +15,15 @@ struct TierBench: Sendable {
 
   var store: MemoryStore { stores[0] }
 
-  init(copies: Int = 1) {
+  init(copies: Int = 1, protection: ContentProtection = .none) {
     stores = (0..<copies).map { MemoryStore(name: "copy \($0)") }
     // A store without a descriptor counts as not mounted.
     for store in stores { store.place([0], at: .descriptor) }
-    tier = Tier(.vault, stores: stores)
+    tier = Tier(.vault, stores: stores, protection: protection)
   }
+
+  /// The tier as whoever has no key sees it.
+  var locked: Tier { Tier(.vault, stores: stores, protection: .locked) }
 
   func open() throws -> OpenTier { try OpenTier(tier, notices: notices) }
 

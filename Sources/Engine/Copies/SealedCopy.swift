@@ -9,8 +9,9 @@ package import Workers
 /// what nobody here can read.
 ///
 /// What a point needs is not known, so everything that the source's index lists and the target
-/// lacks is sent, as it is sealed; then the points, as they are. Each pack is checked by its name.
-/// Stopped at any moment it leaves both tiers sound, and the next run goes on.
+/// lacks is sent, as it is sealed; then the points, as they are. Each pack and each part of the
+/// source's index is checked by its name. Stopped at any moment it leaves both tiers sound, and the
+/// next run goes on.
 package struct SealedCopy {
   package let vault: Vault
   package let source: Tier
@@ -44,6 +45,8 @@ package struct SealedCopy {
     var report = Report()
     if points.isEmpty { return report }
     let origin = try OpenTier(source, notices: notices)
+    // A bit that flipped in an entry would hide what a point needs, and nothing here would miss it.
+    _ = try origin.recheckIndex()
     let missing = origin.index.missingPacks
     guard missing.isEmpty else { throw SealedCopyError(tier: source.name, missing: missing) }
     let needed = NeededRecords(of: origin, lackedBy: open)

@@ -106,8 +106,8 @@ private struct PackAssembly: ~Copyable {
   mutating func assemble(_ id: PackID, digester: inout Digester) -> Outcome {
     let copies = damagedCopies(of: id)
     if isLocked {
-      var agreement = PackAgreement(copies)
-      return agreement?.pack(id, digester: &digester).map { .whole($0) } ?? .unknown
+      let agreed = PackAgreement(copies).pack(id, digester: &digester)
+      return agreed.map { .whole($0) } ?? .unknown
     }
     guard let (places, byteCount, base) = layout(of: id, &digester) else { return .unknown }
     // What is around the records is kept from the copy that has it good.

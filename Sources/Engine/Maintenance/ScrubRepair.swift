@@ -69,10 +69,12 @@ struct ScrubRepair: ~Copyable {
       try repairSegments(of: tier, cancellation)
       try repairDocuments(of: tier, cancellation)
     }
-    if vault.protection.isLocked, hasLoss {
-      notices.add(
-        "which records are good in a pack that is damaged everywhere, and which points need the "
-          + "others, is known only with the vault's key: scrub again with it")
+    if vault.protection.isLocked {
+      if hasLoss {
+        notices.add(
+          "which records are good in a pack that is damaged everywhere, and which points need the "
+            + "others, is known only with the vault's key: scrub again with it")
+      }
     } else if hasLoss || !lostDocuments.isEmpty {
       let loss = LossSearch(of: vault, in: open, lost: lostRecords, notices: notices)
       report.lostPoints = try loss.lostPoints()

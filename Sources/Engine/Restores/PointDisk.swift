@@ -84,9 +84,7 @@ package final class PointDisk: BlockDevice {
     guard number < regions.count, regions[number].index == region.lowerBound / Region.byteCount
     else { return target.fillWithZeros() }
     let extents = try extents(of: number, with: cursor)
-    do {
-      try cursor.read(extents, from: start, into: &target)
-    } catch { throw RestoreError(offset: region.lowerBound + UInt64(start), cause: error) }
+    try cursor.read(extents, ofRegionAt: region.lowerBound, from: start, into: &target)
   }
 
   private func extents(of number: Int, with cursor: Cursor) throws -> RegionExtents {
@@ -177,9 +175,11 @@ private final class Cursor: @unchecked Sendable {
     return extents
   }
 
+  /// - Throws: ``RestoreError`` with the place where the chunk begins that is lost.
   func read(
-    _ extents: RegionExtents, from start: Int, into target: inout MutableRawSpan
-  ) throws {
+    _ extents: RegionExtents, ofRegionAt regionStart: UInt64, from start: Int,
+    into target: inout MutableRawSpan
+  ) throws(RestoreError) {
     var number = extents.item(at: start)
     var filled = 0
     while filled < target.byteCount {
@@ -187,12 +187,16 @@ private final class Cursor: @unchecked Sendable {
       let item = extents.items[number]
       let count = min(item.byteCount - skipped, target.byteCount - filled)
       var part = target._mutatingExtracting(filled..<filled + count)
-      switch item {
-      case .zeros: part.fillWithZeros()
-      case .chunk(let id, _) where count == item.byteCount: try reader.read(id, into: &part)
-      case .chunk(let id, let whole):
-        try load(id, whole)
-        chunk.bytes.extracting(skipped..<skipped + count).copy(into: &part)
+      do {
+        switch item {
+        case .zeros: part.fillWithZeros()
+        case .chunk(let id, _) where count == item.byteCount: try reader.read(id, into: &part)
+        case .chunk(let id, let whole):
+          try load(id, whole)
+          chunk.bytes.extracting(skipped..<skipped + count).copy(into: &part)
+        }
+      } catch {
+        throw RestoreError(offset: regionStart + UInt64(extents.starts[number]), cause: error)
       }
       filled += count
       number += 1

@@ -46,11 +46,11 @@ struct Unlocking {
   ) throws(KeyError) -> (VaultDescriptor, ContentProtection) {
     var opener = SlotOpener(credential)
     var altered: [String] = []
-    var failure: KeyError?
+    var refusals: [(descriptor: VaultDescriptor, error: KeyError)] = []
     for (place, descriptor) in candidates {
       let master: Secret
       do throws(KeyError) { master = try opener.open(descriptor) } catch {
-        failure = failure ?? error
+        refusals.append((descriptor, error))
         continue
       }
       let keys = VaultKeys(master: master, vault: descriptor.id)
@@ -59,12 +59,16 @@ struct Unlocking {
         if !altered.contains(place) { altered.append(place) }
         continue
       }
+      // A store that was away has slots that were removed since, and must not bring them back.
+      for (newer, error) in refusals where newer.revision > descriptor.revision {
+        if newer.isAuthentic(keys) { throw error }
+      }
       let wrong = altered + Set(stripped).sorted()
       if !wrong.isEmpty { notices.add("\(KeyError.altered(wrong)); taken from \(place)") }
       return (descriptor, .encrypted(keys))
     }
     if case .master = credential { throw .wrongMaster }
-    if altered.isEmpty, let failure { throw failure }
+    if altered.isEmpty, let refusal = refusals.first { throw refusal.error }
     throw .altered(altered)
   }
 }

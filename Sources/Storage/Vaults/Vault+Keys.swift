@@ -29,12 +29,12 @@ extension Vault {
   package func addKey(
     _ credential: Credential, label: String?, now: Timestamp, notices: Notices
   ) throws -> KeySlot {
-    let keys = try requireKeys()
-    if keySlots.count >= KeySlot.limit { throw KeyError.tooManySlots }
     let slot = try KeySlot(
-      master: keys.master, under: credential, label: label, vault: descriptor.id,
+      master: requireKeys().master, under: credential, label: label, vault: descriptor.id,
       created: now)
-    try change(notices) { $0.append(slot) }
+    let latest = try latest(notices: notices)
+    if latest.keySlots.count >= KeySlot.limit { throw KeyError.tooManySlots }
+    try latest.change(notices) { $0.append(slot) }
     return slot
   }
 
@@ -45,9 +45,10 @@ extension Vault {
   /// - Throws: ``KeyError/unknownSlot(_:known:)``, ``KeyError/lastSlot``.
   package func removeKey(_ id: String, notices: Notices) throws {
     _ = try requireKeys()
-    let number = try slotNumber(id)
-    if keySlots.count == 1 { throw KeyError.lastSlot }
-    try change(notices) { $0.remove(at: number) }
+    let now = try latest(notices: notices)
+    let number = try now.slotNumber(id)
+    if now.keySlots.count == 1 { throw KeyError.lastSlot }
+    try now.change(notices) { $0.remove(at: number) }
   }
 
   /// Wraps the master key anew in a slot, under another credential.
@@ -55,11 +56,13 @@ extension Vault {
     _ id: String, to credential: Credential, label: String?, now: Timestamp, notices: Notices
   ) throws -> KeySlot {
     let keys = try requireKeys()
-    let number = try slotNumber(id)
+    let label = try label ?? keySlots[slotNumber(id)].label
     let slot = try KeySlot(
-      id: id, master: keys.master, under: credential, label: label ?? keySlots[number].label,
-      vault: descriptor.id, created: now)
-    try change(notices) { $0[number] = slot }
+      id: id, master: keys.master, under: credential, label: label, vault: descriptor.id,
+      created: now)
+    let latest = try latest(notices: notices)
+    let number = try latest.slotNumber(id)
+    try latest.change(notices) { $0[number] = slot }
     return slot
   }
 
@@ -70,6 +73,7 @@ extension Vault {
     return number
   }
 
+  /// To be asked of the vault as it is at that moment: others may change its slots as well.
   private func change(_ notices: Notices, _ body: (inout [KeySlot]) -> Void) throws {
     var renewed = descriptor
     // Of a vault that was moved, the stores that are told are those that were found.

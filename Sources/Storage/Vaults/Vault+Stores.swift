@@ -78,10 +78,12 @@ extension Vault {
   package func restructure(
     _ redundancy: Redundancy, stores: [VaultDescriptor.StoreDescriptor], notices: Notices
   ) throws -> Vault {
-    var renewed = descriptor
+    // Key slots may have changed while new stores were filled.
+    let now = try latest(notices: notices)
+    var renewed = now.descriptor
     renewed.redundancy = redundancy
     renewed.stores = stores
-    return try publish(renewed, notices: notices)
+    return try now.publish(renewed, notices: notices)
   }
 
   /// Makes `changed` the vault's descriptor from now on, with the next revision.

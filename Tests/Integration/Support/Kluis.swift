@@ -7,6 +7,8 @@ struct Kluis {
   static let program = environment("KLUIS_BINARY") ?? besideTests("kluis")
 
   let scratch: Scratch
+  /// The environment of every run, beside KLUIS_VAULT; nil takes a variable away.
+  var variables: [String: String?] = [:]
   /// What KLUIS_VAULT says.
   var vault: String { scratch.path("vault") }
 
@@ -35,7 +37,8 @@ struct Kluis {
   func start(_ arguments: [String], environment: [String: String?] = [:]) -> RunningProgram {
     RunningProgram(
       [Self.program] + arguments,
-      environment: ["KLUIS_VAULT": vault].merging(environment) { $1 }, directory: scratch.path)
+      environment: ["KLUIS_VAULT": vault].merging(variables) { $1 }.merging(environment) { $1 },
+      directory: scratch.path)
   }
 
   /// Backs an image up as disk "root" of a machine and gives the point's id.

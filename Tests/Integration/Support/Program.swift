@@ -42,6 +42,8 @@ final class RunningProgram {
   private let errors: Int32
   private(set) var process: pid_t = 0
 
+  /// Has no terminal, even where these tests have one, so that nothing is asked for on it.
+  ///
   /// - Parameters:
   ///   - command: the program, looked for on the path if it has no "/", and its arguments.
   ///   - environment: added to this process's own; nil takes a variable away.
@@ -58,7 +60,17 @@ final class RunningProgram {
     var arguments = (place + command).map { strdup($0) } + [nil]
     var variables = merged(environment).map { strdup($0) } + [nil]
     let program = (place + command)[0]
-    let problem = posix_spawnp(&process, program, &actions, nil, &arguments, &variables)
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    // These tests run on threads that most signals are kept from; a program must not inherit that.
+    var noSignals = sigset_t()
+    sigemptyset(&noSignals)
+    posix_spawnattr_setsigmask(&attributes, &noSignals)
+    let (newSession, signalMask): (Int16, Int16) = (0x80, 0x08)
+    posix_spawnattr_setflags(&attributes, newSession | signalMask)
+    let problem = posix_spawnp(
+      &process, program, &actions, &attributes, &arguments, &variables)
+    posix_spawnattr_destroy(&attributes)
     posix_spawn_file_actions_destroy(&actions)
     for text in arguments + variables { free(text) }
     precondition(problem == 0, "cannot start \(command[0]): \(String(cString: strerror(problem)))")
@@ -122,7 +134,7 @@ func isInstalled(_ tool: String) -> Bool {
 
 func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
-private func merged(_ changes: [String: String?]) -> [String] {
+func merged(_ changes: [String: String?]) -> [String] {
   var variables: [String] = []
   var place = environ
   while let entry = place.pointee {

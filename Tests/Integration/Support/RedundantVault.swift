@@ -20,10 +20,12 @@ struct RedundantVault {
 
   init(
     _ redundancy: String, snapshots: Bool = false, secondaries: Int = 0, inMemory: Bool = true,
-    seededFor test: String
+    encrypted: Bool = false, seededFor test: String
   ) {
     let scratch = Scratch(inMemory: inMemory)
-    kluis = Kluis(in: scratch)
+    var kluis = Kluis(in: scratch)
+    if encrypted { kluis.giveKey() }
+    self.kluis = kluis
     random = seededGenerator(test)
     let names = redundancy == "single" ? ["copy-a"] : ["copy-a", "copy-b", "copy-c"]
     copies = names.map { scratch.path($0) }
@@ -33,6 +35,7 @@ struct RedundantVault {
     for copy in copies { command += ["--copy", copy] }
     if let snapshots = self.snapshots { command += ["--snapshots", snapshots] }
     for secondary in self.secondaries { command += ["--secondary", secondary] }
+    if encrypted { command.append("--encrypt") }
     kluis.run(command).expect(0)
   }
 

@@ -278,7 +278,7 @@ func writePrivately(_ secret: Secret, to path: FilePath) throws {
     file = try FileDescriptor.open(
       path, .writeOnly, options: [.create, .exclusiveCreate], permissions: [.ownerReadWrite])
   } catch Errno.fileExists {
-    throw PrivateFileError(path: path, reason: "it exists already: choose another name")
+    throw PrivateFileError.exists(path)
   } catch { throw PrivateFileError(path: path, reason: "\(error)") }
   try file.closeAfter {
     try secret.withBytes { bytes in
@@ -287,9 +287,14 @@ func writePrivately(_ secret: Secret, to path: FilePath) throws {
   }
 }
 
-private struct PrivateFileError: Error, CustomStringConvertible {
+struct PrivateFileError: Error, CustomStringConvertible {
   let path: FilePath
   let reason: String
+
+  static func exists(_ path: FilePath) -> PrivateFileError {
+    PrivateFileError(path: path, reason: "it exists already: choose another name")
+  }
+
   var description: String { "\(path) cannot be written: \(reason)" }
 }
 

@@ -48,6 +48,8 @@ struct SecretFiles {
     }
     let keys = try vault.requireKeys()
     try makeDirectory(directory)
+    for path in secrets.map({ directory.appending($0.name) })
+    where try fileStatus(path) != nil { throw PrivateFileError.exists(path) }
     for secret in secrets {
       let path = directory.appending(secret.name)
       try writePrivately(try secret.open(of: point.machine, keys), to: path)

@@ -103,6 +103,8 @@ struct ScrubCommand: ParsableCommand {
     if problems == 0 { return "all good" }
     if repaired == problems { return "\(Text.count(problems, "object")) repaired" }
     if repair { return "\(problems - repaired) of \(problems) objects could NOT be repaired" }
+    let lost = report.openProblems.count { $0.isRepairable == false }
+    if lost > 0 { return "\(Text.count(lost, "object")) LOST, of \(problems) missing or damaged" }
     return "\(Text.count(problems, "object")) missing or damaged; `kluis scrub --repair` heals them"
   }
 }
