@@ -79,7 +79,6 @@ module("BlockDevices", in: "Disks", uses: ["Bytes"])
 module(
   "DiskImages", in: "Disks", uses: ["CLinux", "Bytes", "Files", "BlockDevices"],
   packages: [system])
-
 module("Machines", in: "Disks", uses: ["CXML"])
 
 // Storage: what is kept.
@@ -160,7 +159,7 @@ tests(of: "Chunking", uses: ["Bytes", "Hashing"])
 tests(of: "Compression", uses: ["Bytes"])
 tests(of: "Encryption", uses: ["Bytes", "Hashing"])
 tests(of: "DiskImages", uses: ["Bytes", "Files", "BlockDevices"])
-tests(of: "Machines", uses: ["Bytes"])
+tests(of: "Machines", uses: ["Bytes", "Files"])
 tests(of: "Stores", uses: ["Bytes", "Files", "Hashing"])
 tests(of: "Packs", uses: ["Bytes", "Hashing", "Compression", "Encryption", "Stores"])
 tests(
@@ -172,7 +171,8 @@ tests(
   of: "Backups",
   uses: ["Bytes", "Files", "Workers", "BlockDevices", "DiskImages", "Restores"] + storage)
 tests(
-  of: "Restores", uses: ["Bytes", "Files", "Workers", "BlockDevices", "Backups"] + storage)
+  of: "Restores",
+  uses: ["Bytes", "Files", "Workers", "BlockDevices", "DiskImages", "Backups"] + storage)
 tests(of: "Copies", uses: ["Bytes", "Files", "Workers", "Backups", "Restores"] + storage)
 tests(
   of: "Maintenance",

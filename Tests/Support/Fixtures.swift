@@ -28,11 +28,17 @@ package func makeFixture(_ name: String, _ bytes: [UInt8]) throws {
   }
 }
 
-private func fixturePath(_ name: String) -> FilePath {
-  let root = FilePath(#filePath).removingLastComponent().removingLastComponent()
-    .removingLastComponent()
-  return root.appending("Fixtures/Formats").appending(name)
+/// The bytes of a file below `Fixtures/Machines`: a definition that other programs wrote.
+package func machineFixture(_ name: String) throws -> [UInt8] {
+  try readFile(fixtures.appending("Machines").appending(name))
 }
+
+private func fixturePath(_ name: String) -> FilePath {
+  fixtures.appending("Formats").appending(name)
+}
+
+private let fixtures = FilePath(#filePath).removingLastComponent().removingLastComponent()
+  .removingLastComponent().appending("Fixtures")
 
 /// Three payloads that the fixtures are made of.
 package let fixturePlains: [[UInt8]] = [

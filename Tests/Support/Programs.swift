@@ -32,6 +32,10 @@ package func run(_ program: FilePath, _ arguments: [String]) throws {
 package let qemuImage: FilePath? = ["/usr/bin/qemu-img", "/usr/local/bin/qemu-img"]
   .map { FilePath($0) }.first { access($0.string, X_OK) == 0 }
 
+/// Where `virsh` is; nil where it is not installed.
+package let virsh: FilePath? = ["/usr/bin/virsh", "/usr/local/bin/virsh"]
+  .map { FilePath($0) }.first { access($0.string, X_OK) == 0 }
+
 package func makeWithQemu(
   _ path: FilePath, format: String, options: String, byteCount: Int
 ) throws {

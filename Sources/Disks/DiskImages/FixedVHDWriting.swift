@@ -1,5 +1,8 @@
 internal import Bytes
 
+/// No larger disk is taken from a VHD by those who read them: 2,040 GiB.
+package let fixedVHDByteLimit: UInt64 = 2040 << 30
+
 /// The footer that makes a fixed-size VHD of a raw disk: 512 bytes to write behind its own.
 ///
 /// Says that it comes from Windows, since readers believe the size in the footer of those alone and

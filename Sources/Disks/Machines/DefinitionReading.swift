@@ -57,12 +57,19 @@ extension MachineDefinition {
     let luns = disks.compactMap(\.lun)
     if Set(luns).count < luns.count { try refuse("two disks have the same LUN") }
     for disk in disks where disk.name.isEmpty { try refuse("a disk has no name") }
-    for disk in disks where disk.path?.isEmpty == true { try refuse("disk \(disk.name): no path") }
+    for disk in disks where !isPath(disk.path) { try refuse("disk \(disk.name): no path") }
+    if !isPath(nvram) { try refuse("nvram: no path") }
+    if !files.allSatisfy(isPath) { try refuse("files: one is no path") }
     if let uuid, !isUUID(uuid) { try refuse("uuid '\(uuid)' is none") }
     if let cpus, !(1...4096).contains(cpus) { try refuse("\(cpus) processors cannot be") }
     if let memoryBytes, memoryBytes > 1 << 50 { try refuse("\(memoryBytes) bytes of memory") }
     for mac in nics.compactMap(\.mac) where !isMAC(mac) { try refuse("MAC '\(mac)' is none") }
   }
+}
+
+/// Whether a path could lead somewhere; nil is fine.
+private func isPath(_ text: String?) -> Bool {
+  text?.isEmpty != true && text?.utf8.contains(0) != true
 }
 
 private func isUUID(_ text: String) -> Bool {

@@ -17,7 +17,8 @@ package struct LibvirtDomain {
 
   /// Whether a definition may be one, and not JSON.
   package static func isXML(_ bytes: [UInt8]) -> Bool {
-    bytes.first { !" \n\r\t".utf8.contains($0) } == UInt8(ascii: "<")
+    // Some editors begin a file with a byte order mark.
+    bytes.first { !" \n\r\t\u{FEFF}".utf8.contains($0) } == UInt8(ascii: "<")
   }
 
   package var definition: MachineDefinition {
@@ -50,7 +51,7 @@ package struct LibvirtDomain {
   /// Those that hold a machine's data: no CD-ROMs, no floppies.
   private var diskElements: [XMLElement] {
     (tree.root.child("devices")?.children("disk") ?? [])
-      .filter { ($0[attribute: "device"] ?? "disk") == "disk" }
+      .filter { !["cdrom", "floppy"].contains($0[attribute: "device"]) }
   }
 
   private func name(of disk: XMLElement) -> String {
@@ -110,7 +111,7 @@ package struct LibvirtDomain {
   /// changed since. Disks that are in it no longer are taken out.
   package func apply(_ definition: MachineDefinition) {
     tree.root.child("name")?.set(text: definition.name)
-    if let uuid = definition.uuid { tree.root.child("uuid")?.set(text: uuid) }
+    if let uuid = definition.uuid { set(uuid: uuid) }
     if let cpus = definition.cpus { tree.root.child("vcpu")?.set(text: "\(cpus)") }
     if let memory = definition.memoryBytes, memory != (try? memoryBytes) {
       set(memoryBytes: memory)
@@ -124,7 +125,18 @@ package struct LibvirtDomain {
       if let path = disk.path { set(path: path, format: disk.format, of: element) }
     }
     for (element, nic) in zip(nicElements, definition.nics) {
-      if let mac = nic.mac { element.child("mac")?[attribute: "address"] = mac }
+      guard let mac = nic.mac else { continue }
+      (element.child("mac") ?? element.addChild("mac"))[attribute: "address"] = mac
+    }
+  }
+
+  private func set(uuid: String) {
+    tree.root.child("uuid")?.set(text: uuid)
+    // What the firmware tells the machine of itself: libvirt refuses another one there.
+    for part in tree.root.child("sysinfo")?.children("system") ?? [] {
+      for entry in part.children("entry") where entry[attribute: "name"] == "uuid" {
+        entry.set(text: uuid)
+      }
     }
   }
 
@@ -140,6 +152,8 @@ package struct LibvirtDomain {
     guard let source = disk.child("source") else { return }
     let isDevice = format == "device"
     disk[attribute: "type"] = isDevice ? "block" : "file"
+    // Commands for a SCSI device go to no file.
+    if !isDevice, disk[attribute: "device"] == "lun" { disk[attribute: "device"] = "disk" }
     source[attribute: "file"] = isDevice ? nil : path
     source[attribute: "dev"] = isDevice ? path : nil
     let driver = disk.child("driver")

@@ -72,8 +72,8 @@ extension MachineDefinition {
     name = try fields.decode(String.self, forKey: .name)
     uuid = try fields.decodeIfPresent(String.self, forKey: .uuid)
     os = try fields.decodeIfPresent(String.self, forKey: .os)
-    cpus = try fields.decodeIfPresent(Int.self, forKey: .cpus)
-    memoryBytes = try fields.decodeIfPresent(UInt64.self, forKey: .memoryBytes)
+    cpus = try fields.wholeNumber(Int.self, forKey: .cpus)
+    memoryBytes = try fields.wholeNumber(UInt64.self, forKey: .memoryBytes)
     firmware = try fields.decodeIfPresent(Firmware.self, forKey: .firmware)
     nvram = try fields.decodeIfPresent(String.self, forKey: .nvram)
     disks = try fields.decode([Disk].self, forKey: .disks)
@@ -93,7 +93,7 @@ extension MachineDefinition.Disk {
     try refuseUnknownKeys(decoder, known: CodingKeys.allCases)
     let fields = try decoder.container(keyedBy: CodingKeys.self)
     name = try fields.decode(String.self, forKey: .name)
-    lun = try fields.decodeIfPresent(Int.self, forKey: .lun)
+    lun = try fields.wholeNumber(Int.self, forKey: .lun)
     role = try fields.decodeIfPresent(Role.self, forKey: .role) ?? .data
     path = try fields.decodeIfPresent(String.self, forKey: .path)
     format = try fields.decodeIfPresent(String.self, forKey: .format)
@@ -111,6 +111,21 @@ extension MachineDefinition.NIC {
   }
 
   private enum CodingKeys: String, CodingKey, CaseIterable { case mac, network }
+}
+
+extension KeyedDecodingContainer {
+  /// A whole number; for another one the decoder throws what says neither what it is nor where.
+  fileprivate func wholeNumber<Number: FixedWidthInteger & Decodable>(
+    _ type: Number.Type, forKey key: Key
+  ) throws -> Number? {
+    do { return try decodeIfPresent(type, forKey: key) } catch let error as DecodingError {
+      throw error
+    } catch {
+      throw DecodingError.dataCorrupted(
+        DecodingError.Context(
+          codingPath: codingPath + [key], debugDescription: "it is no whole number that fits"))
+    }
+  }
 }
 
 private func refuseUnknownKeys(

@@ -56,7 +56,7 @@ package struct ProtectedMachine: Sendable {
 
   /// The files that belong to the machine.
   ///
-  /// - Throws: ``FileError``, ``DefinitionError`` where two have one name.
+  /// - Throws: ``FileError``, ``DefinitionError`` where two have one name, ``NameError``.
   func files() throws -> [(kind: RecoveryPoint.StoredFile.Kind, source: DiskIntake.Source)] {
     var files: [(kind: RecoveryPoint.StoredFile.Kind, source: DiskIntake.Source)] = [
       (
@@ -66,6 +66,8 @@ package struct ProtectedMachine: Sendable {
     ]
     if let nvram = definition.nvram { files.append((.nvram, try source(nvram))) }
     for extra in definition.files { files.append((.extra, try source(extra))) }
+    // A point with another name would be one that nobody can read.
+    for file in files { try checkFileName(file.source.name) }
     let extras = files.filter { $0.kind == .extra }.map(\.source.name)
     guard Set(extras).count == extras.count else {
       throw DefinitionError("two of its files have the same name", in: file.string)

@@ -60,6 +60,9 @@ package struct DiskRestore {
   private func footer() throws(TargetError) -> [UInt8] {
     guard format == .fixedVHD else { return [] }
     guard disk.size % 512 == 0 else { throw .notWholeSectors(target, byteCount: disk.size) }
+    guard disk.size <= fixedVHDByteLimit else {
+      throw .tooLargeForVHD(target, byteCount: disk.size)
+    }
     let secondsIn2000: Int64 = 946_684_800
     return fixedVHDFooter(
       diskByteCount: disk.size,

@@ -11,6 +11,7 @@ package enum TargetError: Error, CustomStringConvertible {
   case noDirectory(FilePath)
   case tooSmall(FilePath, has: UInt64, needs: UInt64)
   case notWholeSectors(FilePath, byteCount: UInt64)
+  case tooLargeForVHD(FilePath, byteCount: UInt64)
 
   package var description: String {
     switch self {
@@ -23,6 +24,8 @@ package enum TargetError: Error, CustomStringConvertible {
       "\(path) has \(has) bytes, and the disk needs \(needs)"
     case .notWholeSectors(let path, let byteCount):
       "\(path) cannot be a VHD: the disk has \(byteCount) bytes, no whole sectors of 512"
+    case .tooLargeForVHD(let path, let byteCount):
+      "\(path) cannot be a VHD: the disk has \(byteCount) bytes, more than 2040 GiB"
     }
   }
 }

@@ -26,6 +26,8 @@ package struct MachineCreation {
     try requireAllowed(definition)
     try checkName(definition.name, of: "machine")
     try requireDisks(&definition, home)
+    definition.nvram = try definition.nvram.map { try absolute($0, home) }
+    definition.files = try definition.files.map { try absolute($0, home) }
     let target = try absolutePath(directory ?? home)
     let files = MachineFiles(directory: target, name: definition.name)
     let moves = movesDisks ? try plannedMoves(&definition, files) : []
@@ -36,6 +38,7 @@ package struct MachineCreation {
       ? nil
       : try LibvirtDomain(
         try readSmallFile(stored.domain, limit: MachineDefinition.byteLimit))
+    if let domain { try requireFit(definition, domain) }
     for path in [files.definition] + (domain == nil ? [] : [files.domain])
     where try fileStatus(path) != nil { throw TargetError.taken(path) }
     try makeDirectory(target)
@@ -52,6 +55,11 @@ package struct MachineCreation {
     return definition
   }
 
+  /// A path in the template counts from the template's own directory.
+  private func absolute(_ path: String, _ home: FilePath) throws(FileError) -> String {
+    try absolutePath(home.pushing(FilePath(path))).string
+  }
+
   private func requireAllowed(_ definition: MachineDefinition) throws(DefinitionError) {
     guard let licence = definition.licence else { return }
     throw DefinitionError(
@@ -64,6 +72,7 @@ package struct MachineCreation {
     var seen: Set<FilePath> = []
     for number in definition.disks.indices {
       let disk = definition.disks[number]
+      try checkName(disk.name, of: "disk")
       guard let path = disk.path else {
         throw DefinitionError("disk \(disk.name) has no path", in: template.string)
       }
@@ -79,6 +88,24 @@ package struct MachineCreation {
       }
       definition.disks[number].path = absolute.string
       definition.disks[number].format = image.format.rawValue
+    }
+  }
+
+  /// The stored domain is changed, not made anew: what it has not would be missing in the machine.
+  private func requireFit(
+    _ definition: MachineDefinition, _ domain: LibvirtDomain
+  ) throws(DefinitionError) {
+    let known = try domain.definition
+    let names = known.disks.map(\.name)
+    for disk in definition.disks where !names.contains(disk.name) {
+      throw DefinitionError(
+        "libvirt's domain has no disk \(disk.name); it has \(names.joined(separator: ", "))",
+        in: template.string)
+    }
+    guard definition.nics.count == known.nics.count else {
+      throw DefinitionError(
+        "it has \(definition.nics.count) network cards, and libvirt's domain \(known.nics.count): "
+          + "add or remove them in the domain that is made", in: template.string)
     }
   }
 

@@ -44,8 +44,8 @@ package struct MachineRestore {
     var made: [FilePath] = []
     do {
       for (disk, target) in zip(point.disks, targets) {
-        made.append(target)
         try restore(disk, to: target, format, open, progress, cancellation)
+        made.append(target)
       }
       try write(definition, files, &made, open, cancellation)
     } catch {
@@ -73,8 +73,8 @@ package struct MachineRestore {
     for file in point.files ?? [] where file.kind != .definition {
       let path = files.path(of: file)
       try makeDirectory(parent(of: path))
-      made.append(path)
       try restore(file.content, to: path, .raw, open, Progress(), cancellation)
+      made.append(path)
     }
     if let domain = try storedDomain(from: open) {
       domain.apply(definition)

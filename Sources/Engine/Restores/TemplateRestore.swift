@@ -11,6 +11,8 @@ package import Workers
 ///     DIR/NAME.img        a disk each
 ///     DIR/template.json   the definition, with these disks and without uuid and MACs
 ///     DIR/stored/         the configuration as it was: machine.json or domain.xml, NVRAM, files
+///
+/// Where something fails, what was made before is removed.
 package struct TemplateRestore {
   package let point: RecoveryPoint
   package let directory: FilePath
@@ -37,18 +39,25 @@ package struct TemplateRestore {
     let path = directory.appending(Self.templateName)
     let stored = StoredConfiguration(directory: directory)
     let targets = chosen.map { target(of: $0.name) }
-    for path in targets + [path, stored.folder] where try fileStatus(path) != nil {
-      throw TargetError.taken(path)
-    }
+    let files = stored.all(of: point) + [path]
+    for path in targets + files where try fileStatus(path) != nil { throw TargetError.taken(path) }
     try makeDirectory(directory)
-    for (disk, target) in zip(chosen, targets) {
-      var restore = DiskRestore(disk: disk, target: target)
-      restore.format = format
-      restore.workerCount = workerCount
-      try restore.run(from: open, progress: progress, cancellation: cancellation)
+    var made: [FilePath] = []
+    do {
+      for (disk, target) in zip(chosen, targets) {
+        var restore = DiskRestore(disk: disk, target: target)
+        restore.format = format
+        restore.workerCount = workerCount
+        try restore.run(from: open, progress: progress, cancellation: cancellation)
+        made.append(target)
+      }
+      made += files
+      try stored.write(point, from: open, cancellation)
+      try writeNew(template.json, to: path)
+    } catch {
+      for path in made { do { try removeFile(path) } catch {} }
+      throw error
     }
-    try stored.write(point, from: open, cancellation)
-    try writeNew(template.json, to: path)
     return template
   }
 
@@ -88,10 +97,17 @@ struct StoredConfiguration {
 
   var folder: FilePath { directory.appending("stored") }
   var domain: FilePath { folder.appending("domain.xml") }
+  private var machine: FilePath { folder.appending("machine.json") }
+
+  /// All that may be written there.
+  func all(of point: RecoveryPoint) -> [FilePath] {
+    [machine, domain]
+      + (point.files ?? []).filter { $0.kind != .definition }.map { path(of: $0) }
+  }
 
   func path(of file: RecoveryPoint.StoredFile) -> FilePath {
     switch file.kind {
-    case .definition: folder.appending("definition")
+    case .definition: domain
     case .nvram: folder.appending("nvram.fd")
     case .extra: folder.appending("files").appending(file.content.name)
     }
@@ -101,7 +117,7 @@ struct StoredConfiguration {
     _ point: RecoveryPoint, from open: OpenTier, _ cancellation: Cancellation
   ) throws {
     try makeDirectory(folder)
-    try writeNew(point.machineDefinition.json, to: folder.appending("machine.json"))
+    try writeNew(point.machineDefinition.json, to: machine)
     for file in point.files ?? [] {
       if file.kind == .definition {
         let bytes = try storedBytes(of: file, from: open)

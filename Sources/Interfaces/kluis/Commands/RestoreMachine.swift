@@ -168,11 +168,11 @@ struct MachineRestoreOptions: ParsableArguments {
       let vault = try session.openVault()
       try tier.check(in: vault)
       let listed = try vault.point(point, in: tier.name, notices: session.notices)
+      let secrets = withSecrets.map { SecretFiles(directory: FilePath($0)) }
+      try secrets?.check(listed.point)
       let open = try tier.open(listed, in: vault, notices: session.notices)
       try body(Source(vault: vault, point: listed.point, open: open), session)
-      if let withSecrets {
-        try SecretFiles(directory: FilePath(withSecrets)).write(listed.point, of: vault, session)
-      }
+      try secrets?.write(listed.point, of: vault, session)
     }
   }
 

@@ -40,12 +40,20 @@ struct RestoreSecrets: ParsableCommand {
 struct SecretFiles {
   let directory: FilePath
 
-  /// - Returns: the secrets' names.
+  /// - Returns: the secrets of the point.
+  /// - Throws: ``VaultError`` where it keeps none.
   @discardableResult
-  func write(_ point: RecoveryPoint, of vault: Vault, _ session: Session) throws -> [String] {
+  func check(_ point: RecoveryPoint) throws -> [SealedSecret] {
     guard let secrets = point.secrets, !secrets.isEmpty else {
       throw VaultError.unsupported("\(point.id) keeps no secrets")
     }
+    return secrets
+  }
+
+  /// - Returns: the secrets' names.
+  @discardableResult
+  func write(_ point: RecoveryPoint, of vault: Vault, _ session: Session) throws -> [String] {
+    let secrets = try check(point)
     let keys = try vault.requireKeys()
     try makeDirectory(directory)
     for path in secrets.map({ directory.appending($0.name) })
