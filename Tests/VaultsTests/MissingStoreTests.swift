@@ -195,7 +195,15 @@ import Tiers
       let store = try vault.prepareStore(at: new, in: .vault)
       #expect(try store.readDescriptor(notices: notices)?.tier == .vault)
     }
+    // Stopped before it had its vault.json.
+    try makeDirectory(directory.appending("begun/packs"))
+    try makeDirectory(directory.appending("begun/index"))
+    try writeFile([1], to: directory.appending("begun/.new-7"))
+    let begun = try vault.prepareStore(at: directory.appending("begun"), in: .vault)
+    #expect(try begun.readDescriptor(notices: notices)?.tier == .vault)
+    try makeDirectory(directory.appending("packs-of-others/packs/ab"))
     let refusals: [(String, String)] = [
+      ("packs-of-others", "exists and is not empty"),
       ("v/copy-1", "is named as two stores"), ("v/copy-1/inner", "lie inside one another"),
       ("letters", "exists and is not empty"), ("other", "exists and is not empty"),
     ]

@@ -192,8 +192,9 @@ package struct Restructuring {
     let present = Set(vault.tiers.flatMap { $0.stores.map(\.name) })
     // What is gone anyway takes nothing away, and what is replaced was read while it was copied.
     guard released.contains(where: { present.contains($0.path) }) else { return }
-    let report = try Scrub(vault, notices: notices)
-      .run(progress: progress, cancellation: cancellation)
+    var scrub = Scrub(vault, notices: notices)
+    scrub.settling = .seconds(2)
+    let report = try scrub.run(progress: progress, cancellation: cancellation)
     let kept = Set(stores.map(\.path))
     for store in report.stores where kept.contains(store.store) && !store.problems.isEmpty {
       throw VaultError.damaged(

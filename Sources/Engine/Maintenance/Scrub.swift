@@ -17,6 +17,9 @@ package struct Scrub {
   package var restarts = false
   /// Bytes a second that are read at most, over all stores.
   package var bytesPerSecond: UInt64?
+  /// How long after the stores were listed something has to be there to be missed: a backup that
+  /// runs meanwhile writes to one store a little sooner than to the next.
+  package var settling = Duration.zero
   package var workerCount = availableCores()
 
   package init(_ vault: Vault, notices: Notices) {
@@ -29,7 +32,8 @@ package struct Scrub {
     let contents = ScrubContents(of: vault, notices: notices)
     let findings = try check(contents, progress, cancellation)
     var repair = try ScrubRepair(
-      of: vault, contents: contents, findings: findings, notices: notices, repairs: repairs)
+      of: vault, contents: contents, findings: findings, notices: notices, repairs: repairs,
+      settling: settling)
     let report = try repair.run(cancellation: cancellation)
     do { try vault.removeScrubState() } catch {
       notices.add("the next scrub begins where an earlier one stopped: \(error)")
@@ -80,6 +84,7 @@ struct ScrubContents {
   }
 
   private(set) var stores: [ScrubbedStore] = []
+  let listed: ContinuousClock.Instant
 
   /// Lists all stores. One that cannot be listed is noted and left out.
   init(of vault: Vault, notices: Notices) {
@@ -90,6 +95,7 @@ struct ScrubContents {
         }
       }
     }
+    listed = .now
   }
 
   private static func list(

@@ -15,6 +15,8 @@ struct ScrubRepair: ~Copyable {
   private let contents: ScrubContents
   private let notices: Notices
   private let repairs: Bool
+  /// Until when objects are given time to come.
+  private let settled: ContinuousClock.Instant
   private let pool = OpenTier.makePackPool()
   private var open: [OpenTier] = []
   private var report = Scrub.Report()
@@ -29,8 +31,9 @@ struct ScrubRepair: ~Copyable {
 
   init(
     of vault: Vault, contents: ScrubContents, findings: ScrubFindings, notices: Notices,
-    repairs: Bool
+    repairs: Bool, settling: Duration
   ) throws {
+    settled = contents.listed.advanced(by: settling)
     self.vault = vault
     self.contents = contents
     self.notices = notices
@@ -105,11 +108,15 @@ struct ScrubRepair: ~Copyable {
     for other in contents.stores(of: own.tier.name) where other != number {
       expected.formUnion(contents.stores[other].objects.keys)
     }
-    return expected.subtracting(own.objects.keys).filter { path in
-      // A backup that runs meanwhile may have put it here since, or merged a segment away.
+    // A backup that runs meanwhile may have put it here since, or merged a segment away.
+    func isMissing(_ path: ObjectPath) -> Bool {
       let isHereNow = (try? own.store.byteCount(of: path)) != nil
       return !isHereNow && isAnywhereNow(path, in: own.tier)
     }
+    let missing = expected.subtracting(own.objects.keys).filter(isMissing)
+    if missing.isEmpty || settled <= .now { return Array(missing) }
+    pause(until: settled)
+    return missing.filter(isMissing)
   }
 
   private func isAnywhereNow(_ path: ObjectPath, in tier: Tier) -> Bool {

@@ -20,7 +20,15 @@ package final class Throttle: Sendable {
       nextFree = start.advanced(by: .seconds(Double(byteCount) / bytesPerSecond))
       return start
     }
-    let pause = now.duration(to: start) / .seconds(1)
-    if pause > 0 { usleep(UInt32(min(pause, 10) * 1e6)) }
+    pause(until: min(start, now.advanced(by: .seconds(10))))
+  }
+}
+
+/// Lets this thread rest until then; returns at once where that is past.
+package func pause(until end: ContinuousClock.Instant) {
+  while true {
+    let rest = ContinuousClock.now.duration(to: end) / .seconds(1)
+    if rest <= 0 { return }
+    usleep(UInt32(min(rest, 1) * 1e6) + 1)
   }
 }

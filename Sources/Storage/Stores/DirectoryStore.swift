@@ -1,5 +1,5 @@
 package import Bytes
-internal import Files
+package import Files
 internal import Synchronization
 package import SystemPackage
 
@@ -12,6 +12,17 @@ package final class DirectoryStore: Store {
   package init(_ directory: FilePath) { self.directory = directory }
 
   package var name: String { directory.string }
+
+  /// Whether a directory holds no more than somebody leaves who was stopped while making a store:
+  /// empty folders and unfinished files.
+  package static func isBegun(at directory: FilePath) throws(FileError) -> Bool {
+    for entry in try directoryEntries(directory) ?? [] where !entry.hasPrefix(temporaryPrefix) {
+      guard ObjectFolder(rawValue: entry) != nil,
+        try directoryEntries(directory.appending(entry))?.isEmpty == true
+      else { return false }
+    }
+    return true
+  }
 
   /// Written under a temporary name, synced, renamed, and the directory synced.
   package func put(_ bytes: RawSpan, at path: ObjectPath) throws(StoreError) {

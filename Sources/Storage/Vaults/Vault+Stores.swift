@@ -60,7 +60,7 @@ extension Vault {
     let others = places.indices.filter { $0 != lost }.map { places[$0] }
     try Vault.refuseOverlap(others + [path], home: nil)
     let store = DirectoryStore(path)
-    if try (directoryEntries(path) ?? []).isEmpty {
+    if try DirectoryStore.isBegun(at: path) {
       var own = descriptor
       own.tier = tier
       try Vault.makeStore(at: path, own)

@@ -76,7 +76,12 @@ struct Copy: ParsableCommand {
     if let named { return (vault, try session.openVault(at: path, credential: named)) }
     let target = try session.openVault(at: path, credential: nil)
     if target.protection.isLocked {
-      return (vault, try session.unlock(target, with: fromEnvironment, asking: toVault))
+      do {
+        return (vault, try session.unlock(target, with: fromEnvironment, asking: toVault))
+      } catch is KeyError where fromEnvironment != nil && !isOpen {
+        // It is the source's alone.
+        return (vault, try session.unlock(target, with: nil, asking: toVault))
+      }
     }
     // A key that is neither's: one of them has been made to look unencrypted.
     if fromEnvironment != nil, isOpen { throw KeyError.notEncrypted(toVault) }

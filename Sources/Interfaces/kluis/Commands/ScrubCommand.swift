@@ -41,6 +41,7 @@ struct ScrubCommand: ParsableCommand {
       let vault = try session.openVault(.ifGiven)
       var scrub = Scrub(vault, notices: session.notices)
       scrub.repairs = repair
+      scrub.settling = .seconds(1)
       scrub.restarts = restart
       scrub.bytesPerSecond = limitRate?.byteCount
       let start = ContinuousClock.now
