@@ -63,6 +63,22 @@ import Workers
     #expect(try bench.vault.machine("web01", notices: bench.notices)?.selection == nil)
   }
 
+  @Test("a disk that was left out and is gone from the definition is forgotten")
+  func goneSince() throws {
+    let file = home.appending("web01.json")
+    try write(Array(full.utf8), to: "web01.json")
+    let earlier = DiskSelection(exclude: ["data", "gone"])
+    let machine = try ProtectedMachine(definedBy: file, earlier: earlier)
+    let (taken, left) = try machine.disks()
+    #expect(taken.map(\.name) == ["root"] && left == ["data"])
+    var known = Machine(name: "web01", disks: [])
+    machine.remember(in: &known)
+    #expect(known.selection == DiskSelection(exclude: ["data"]))
+    #expect(throws: DefinitionError.self) {
+      try ProtectedMachine(definedBy: file, selection: earlier).disks()
+    }
+  }
+
   @Test("a disk without a file is refused with what to do, unless it is left out")
   func noFile() throws {
     let text =

@@ -21,6 +21,20 @@ import Testing
         == expected.filter { !isDeclaration($0) })
   }
 
+  @Test("NVRAM is read and changed in either form that libvirt writes")
+  func nvram() throws {
+    for inner in ["/old.fd", "<source file=\"/old.fd\"/>"] {
+      let text = "<domain><name>m</name><os><nvram>\(inner)</nvram></os><devices/></domain>"
+      let domain = try LibvirtDomain(Array(text.utf8))
+      var machine = try domain.definition
+      #expect(machine.nvram == "/old.fd")
+      machine.nvram = "/new.fd"
+      domain.apply(machine)
+      let changed = text.replacing("/old.fd", with: "/new.fd")
+      #expect(lines(domain.bytes).filter { !isDeclaration($0) } == [changed])
+    }
+  }
+
   @Test("what was asked for is changed, and no line else")
   func changed() throws {
     let (before, domain) = try server()

@@ -30,7 +30,8 @@ package struct LibvirtDomain {
       definition.cpus = root.child("vcpu").flatMap { Int($0.text) }
       definition.memoryBytes = try memoryBytes
       definition.firmware = isUEFI ? .uefi : .bios
-      definition.nvram = root.child("os", "nvram")?.text.nonEmpty
+      let nvram = root.child("os", "nvram")
+      definition.nvram = nvram?.child("source")?[attribute: "file"] ?? nvram?.text.nonEmpty
       return definition
     }
   }
@@ -116,7 +117,7 @@ package struct LibvirtDomain {
     if let memory = definition.memoryBytes, memory != (try? memoryBytes) {
       set(memoryBytes: memory)
     }
-    if let nvram = definition.nvram { tree.root.child("os", "nvram")?.set(text: nvram) }
+    if let nvram = definition.nvram { set(nvram: nvram) }
     for element in diskElements {
       guard let disk = definition.disks.first(where: { $0.name == name(of: element) }) else {
         element.remove()
@@ -137,6 +138,16 @@ package struct LibvirtDomain {
       for entry in part.children("entry") where entry[attribute: "name"] == "uuid" {
         entry.set(text: uuid)
       }
+    }
+  }
+
+  /// In the form that the domain has: a text, or a source since libvirt 8.5.
+  private func set(nvram: String) {
+    let element = tree.root.child("os", "nvram")
+    if let source = element?.child("source") {
+      source[attribute: "file"] = nvram
+    } else {
+      element?.set(text: nvram)
     }
   }
 

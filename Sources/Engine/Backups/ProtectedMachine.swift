@@ -15,16 +15,23 @@ package struct ProtectedMachine: Sendable {
   private let selection: DiskSelection
   private let remembered: DiskSelection
 
-  /// - Parameter onlyNow: disks that this backup takes, whatever `selection` says.
+  /// - Parameters:
+  ///   - selection: as it is chosen now; nil for what was chosen before.
+  ///   - earlier: what was chosen before. A disk that it leaves out may be gone since.
+  ///   - onlyNow: disks that this backup takes, whatever is chosen.
   /// - Throws: ``DefinitionError``, ``FileError``.
   package init(
-    definedBy file: FilePath, selection: DiskSelection, onlyNow: [String]? = nil
+    definedBy file: FilePath, selection: DiskSelection? = nil, earlier: DiskSelection? = nil,
+    onlyNow: [String]? = nil
   ) throws {
     self.file = file
-    self.selection = onlyNow.map { DiskSelection(include: $0) } ?? selection
-    remembered = selection
     text = try readSmallFile(file, limit: MachineDefinition.byteLimit)
-    definition = try MachineDefinition(text, source: file.string)
+    let definition = try MachineDefinition(text, source: file.string)
+    self.definition = definition
+    var known = earlier ?? DiskSelection()
+    known.exclude.removeAll { name in !definition.disks.contains { $0.name == name } }
+    remembered = selection ?? known
+    self.selection = onlyNow.map { DiskSelection(include: $0) } ?? remembered
   }
 
   /// The disks to take, and the names of those that are left out.
@@ -52,7 +59,6 @@ package struct ProtectedMachine: Sendable {
   }
 
   package var nvram: FilePath? { definition.nvram.map(beside) }
-
 
   /// The files that belong to the machine.
   ///

@@ -157,9 +157,9 @@ struct BackupCommand: ParsableCommand {
     if let file = try definition.map({ try absolutePath(FilePath($0)) })
       ?? known?.definitionSource.map({ FilePath($0) })
     {
-      let stored = known?.selection ?? DiskSelection()
       return .defined(
-        try ProtectedMachine(definedBy: file, selection: selection.chosen ?? stored))
+        try ProtectedMachine(
+          definedBy: file, selection: selection.chosen, earlier: known?.selection))
     }
     guard let known else {
       throw ValidationError(

@@ -74,7 +74,7 @@ struct MachinePlaces {
     }
     known = machine
     let protected = try known.definitionSource.map {
-      try ProtectedMachine(definedBy: FilePath($0), selection: DiskSelection())
+      try ProtectedMachine(definedBy: FilePath($0))
     }
     nvram = protected?.nvram
     disks =
@@ -86,8 +86,7 @@ struct MachinePlaces {
     if let file = known.definitionSource {
       return .defined(
         try ProtectedMachine(
-          definedBy: FilePath(file), selection: known.selection ?? DiskSelection(),
-          onlyNow: names))
+          definedBy: FilePath(file), earlier: known.selection, onlyNow: names))
     }
     return .named(
       disks.filter { names.contains($0.name) }
