@@ -172,7 +172,8 @@ tests(
   of: "Backups",
   uses: ["Bytes", "Files", "Workers", "BlockDevices", "DiskImages", "Restores"] + storage)
 tests(
-  of: "Restores", uses: ["Bytes", "Files", "Workers", "BlockDevices", "Backups"] + storage)
+  of: "Restores",
+  uses: ["Bytes", "Files", "Workers", "BlockDevices", "DiskImages", "Backups"] + storage)
 tests(of: "Copies", uses: ["Bytes", "Files", "Workers", "Backups", "Restores"] + storage)
 tests(
   of: "Maintenance",
