@@ -43,6 +43,11 @@ _Bool linux_is_locked(int fd) {
   return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
+int64_t linux_lock(int fd) {
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  return fcntl(fd, F_OFD_SETLK, &lock) == 0 ? 0 : -errno;
+}
+
 _Bool linux_has_writer(int fd) {
   // A lease for reading is given where nobody writes, and given back at once.
   if (fcntl(fd, F_SETLEASE, F_RDLCK) != 0) return errno == EAGAIN;

@@ -101,4 +101,4 @@ final class DiskTarget: Sendable {
 }
 
 /// Removes an unfinished image. That it cannot be removed must not hide why it was not finished.
-private func discard(_ path: FilePath) { do { try removeFile(path) } catch {} }
+func discard(_ path: FilePath) { do { try removeFile(path) } catch {} }

@@ -31,6 +31,12 @@ package struct InPlaceRestore {
   ///
   /// - Throws: ``InPlaceError``, ``MachineRunsError``, ``FileError``.
   package func check() throws {
+    let targets = try targets()
+    // First, for a machine that was stopped in the midst of a swap may lack a disk.
+    let places = targets.map(\.path) + present.map { FilePath($0.source) }
+    if let (path, _) = try SwapJournal.find(of: point.machine, beside: places) {
+      throw InPlaceError.unfinished(path, machine: point.machine)
+    }
     // What the point says that it left out stays as it is.
     let own = Set(present.map(\.name)).subtracting(point.excluded ?? [])
     let others = Set(point.disks.map(\.name))
@@ -40,7 +46,8 @@ package struct InPlaceRestore {
         onlyInMachine: own.subtracting(others).sorted())
     }
     try requireShutOff(point.machine)
-    for (_, path) in try targets() {
+    try requirePlaces(of: targets)
+    for path in targets.map(\.path) {
       guard let status = try fileStatus(path) else {
         if allowsOtherDisks { continue }
         throw InPlaceError.missing(path)
@@ -48,8 +55,20 @@ package struct InPlaceRestore {
       guard status.kind == .regular else { throw InPlaceError.noFile(path) }
       try requireUnused(path)
     }
-    if let (path, _) = try SwapJournal.find(of: point.machine, beside: targets().map(\.path)) {
-      throw InPlaceError.unfinished(path, machine: point.machine)
+  }
+
+  /// Refuses two disks in one place, as where the machine's disks have other names now.
+  private func requirePlaces(of targets: [Target]) throws {
+    var names: [FilePath: [String]] = [:]
+    for target in targets { names[target.path, default: []].append(target.content.name) }
+    let restored = Set(point.disks.map(\.name))
+    for disk in present where !restored.contains(disk.name) {
+      names[try realPath(FilePath(disk.source))]?.append(disk.name)
+    }
+    for target in targets {
+      if let disks = names[target.path], disks.count > 1 {
+        throw InPlaceError.shared(target.path, disks: disks)
+      }
     }
   }
 
@@ -63,33 +82,49 @@ package struct InPlaceRestore {
     let targets = try targets()
     var journal = SwapJournal(
       machine: point.machine, point: point.id, started: now, state: .preparing,
-      disks: try targets.map { content, path in try swap(of: content.name, at: path) })
-    let path = SwapJournal.path(of: point.machine, in: parent(of: targets[0].path))
-    try journal.begin(at: path)
+      disks: try targets.map { try swap(of: $0.content.name, at: $0.path) })
+    // Beside a disk that the machine has, where `kluis recover` looks for it.
+    let own = Set(present.map(\.name))
+    let first = targets.first { own.contains($0.content.name) } ?? targets[0]
+    let path = SwapJournal.path(of: point.machine, in: parent(of: first.path))
+    var held = try journal.begin(at: path)
     do {
-      for ((content, path), swap) in zip(targets, journal.disks) {
-        try build(content, FilePath(swap.new), like: path, open, progress, cancellation)
+      for (target, swap) in zip(targets, journal.disks) {
+        try build(target, as: FilePath(swap.new), open, progress, cancellation)
       }
       // Once more: building takes a while, and somebody may have started the machine.
-      for (_, path) in targets where try fileStatus(path) != nil { try requireUnused(path) }
+      for path in targets.map(\.path) where try fileStatus(path) != nil { try requireUnused(path) }
     } catch {
       _ = try journal.recover(at: path)
       throw error
     }
-    try journal.commit(at: path)
+    held = try journal.commit(at: path)
     try journal.swapAll()
     try journal.remove(path)
+    _ = consume held
     return journal
   }
 
+  private struct Target {
+    let content: RecoveryPoint.Disk
+    /// All links followed: the image is replaced, and the links stay.
+    let path: FilePath
+    /// Whether its bytes are the file's, whatever they look like.
+    let isPlain: Bool
+  }
+
   /// What is replaced: disks, and NVRAM where point and machine have it.
-  private func targets() throws(FileError) -> [(content: RecoveryPoint.Disk, path: FilePath)] {
-    var targets = point.disks.map { disk in
+  private func targets() throws(FileError) -> [Target] {
+    var targets: [Target] = []
+    for disk in point.disks {
       let known = present.first { $0.name == disk.name }
-      return (content: disk, path: FilePath(known?.source ?? disk.source))
+      let path = try realPath(FilePath(known?.source ?? disk.source))
+      targets.append(Target(content: disk, path: path, isPlain: false))
     }
     let stored = (point.files ?? []).first { $0.kind == .nvram }
-    if let nvram, let stored { targets.append((content: stored.content, path: nvram)) }
+    if let nvram, let stored {
+      targets.append(Target(content: stored.content, path: try realPath(nvram), isPlain: true))
+    }
     return targets
   }
 
@@ -112,18 +147,18 @@ package struct InPlaceRestore {
 
   /// Builds a new disk in the old one's format, with its owner and permissions, durable.
   private func build(
-    _ content: RecoveryPoint.Disk, _ target: FilePath, like old: FilePath, _ open: OpenTier,
-    _ progress: Progress, _ cancellation: Cancellation
+    _ target: Target, as new: FilePath, _ open: OpenTier, _ progress: Progress,
+    _ cancellation: Cancellation
   ) throws {
-    var restore = DiskRestore(disk: content, target: target)
+    var restore = DiskRestore(disk: target.content, target: new)
     restore.workerCount = workerCount
     restore.durably = true
-    let exists = try fileStatus(old) != nil
-    if exists, content.name != nvram?.lastComponent?.string {
-      restore.format = try DiskImage(opening: old).format == .fixedVHD ? .fixedVHD : .raw
+    let exists = try fileStatus(target.path) != nil
+    if exists, !target.isPlain {
+      restore.format = try DiskImage(opening: target.path).format == .fixedVHD ? .fixedVHD : .raw
     }
     try restore.run(from: open, progress: progress, cancellation: cancellation)
-    if exists { try copyOwnership(from: old, to: target) }
+    if exists { try copyOwnership(from: target.path, to: new) }
   }
 }
 
@@ -132,7 +167,9 @@ package enum InPlaceError: Error, CustomStringConvertible {
   case otherDisks(point: String, onlyInPoint: [String], onlyInMachine: [String])
   case missing(FilePath)
   case noFile(FilePath)
+  case shared(FilePath, disks: [String])
   case unfinished(FilePath, machine: String)
+  case underWay(FilePath, machine: String)
 
   package var description: String {
     switch self {
@@ -152,7 +189,12 @@ package enum InPlaceError: Error, CustomStringConvertible {
       "\(path) is no image file, and cannot be swapped: restore it with `kluis restore disk --to "
         + "\(path) --force`"
     case .unfinished(let path, let machine):
-      "an in-place restore was stopped, or is under way (\(path)): run `kluis recover \(machine)`"
+      "an in-place restore was stopped (\(path)): run `kluis recover \(machine)`"
+    case .underWay(let path, let machine):
+      "an in-place restore of \(machine) is under way (\(path)): wait until it has ended"
+    case .shared(let path, let disks):
+      "\(path) is the place of more than one disk (\(disks.joined(separator: ", "))), so none can "
+        + "be put there: restore the machine with --as"
     }
   }
 }
@@ -165,7 +207,7 @@ package struct ReplacedDisk: Sendable {
   /// Those beside a machine's disks, oldest first.
   package static func find(beside disks: [FilePath]) throws(FileError) -> [ReplacedDisk] {
     var found: [ReplacedDisk] = []
-    for disk in disks {
+    for disk in try disks.map({ path throws(FileError) in try realPath(path) }) {
       let prefix = "\(disk.lastComponent?.string ?? "").replaced-"
       for name in try directoryEntries(parent(of: disk)) ?? [] where name.hasPrefix(prefix) {
         guard Timestamp(String(name.dropFirst(prefix.count))) != nil else { continue }

@@ -5,7 +5,7 @@ package import Vaults
 
 /// What an in-place restore does, written down before it does it (`.MACHINE.kluis-journal` beside
 /// the machine's first disk), so that all disks are the old ones or all are the new ones, whenever
-/// it is stopped.
+/// it is stopped. Whoever works by it holds a lock on it.
 ///
 /// While the state is `preparing`, the new disks are being built under names of their own, and the
 /// way back is to remove them. From `swapping` on the way is forward only: each disk that is not
@@ -45,13 +45,17 @@ package struct SwapJournal: Codable, Sendable, Equatable {
   /// The journal that a restore of the machine left beside one of its disks; nil where there is
   /// none.
   ///
-  /// - Throws: ``VaultError/damaged(_:reason:)`` where it cannot be read; ``FileError``.
+  /// - Throws: ``VaultError/damaged(_:reason:)`` where it cannot be read;
+  ///   ``InPlaceError/underWay(_:machine:)``; ``FileError``.
   package static func find(
     of machine: String, beside disks: [FilePath]
   ) throws -> (path: FilePath, journal: SwapJournal)? {
-    for directory in Set(disks.map { parent(of: $0) }).sorted(by: { $0.string < $1.string }) {
+    for directory in try directories(of: disks) {
       let path = path(of: machine, in: directory)
       guard try fileStatus(path) != nil else { continue }
+      if try File.openForReading(path).isLocked {
+        throw InPlaceError.underWay(path, machine: machine)
+      }
       let bytes = try readSmallFile(path, limit: 1 << 20)
       do { return (path, try CheckedDocument.decode(SwapJournal.self, from: bytes)) } catch {
         throw VaultError.damaged(path.string, reason: error.reason)
@@ -60,11 +64,48 @@ package struct SwapJournal: Codable, Sendable, Equatable {
     return nil
   }
 
+  /// Where disks lie, all links followed, each directory once.
+  private static func directories(of disks: [FilePath]) throws(FileError) -> [FilePath] {
+    var found: Set<FilePath> = []
+    for disk in disks { found.insert(parent(of: try realPath(disk))) }
+    return found.sorted { $0.string < $1.string }
+  }
+
+  /// Removes what restores that were stopped had begun to write as their journals.
+  package static func removeDrafts(
+    of machine: String, beside disks: [FilePath]
+  ) throws(FileError) {
+    for directory in try directories(of: disks) {
+      try removeDrafts(of: path(of: machine, in: directory))
+    }
+  }
+
+  private static func removeDrafts(of journal: FilePath) throws(FileError) {
+    for draft in try entries(of: journal, ending: ".new") {
+      if try !File.openForReading(draft).isLocked { try removeFile(draft) }
+    }
+  }
+
+  /// What lies beside a file and is named after it.
+  private static func entries(
+    of file: FilePath, prefix: String = "", ending: String
+  ) throws(FileError) -> [FilePath] {
+    guard let name = file.lastComponent?.string else { return [] }
+    return (try directoryEntries(parent(of: file)) ?? [])
+      .filter { $0.hasPrefix("\(prefix)\(name).") && $0.hasSuffix(ending) }
+      .map { parent(of: file).appending($0) }
+  }
+
   /// Ends what was begun: forward where the swap had begun, else back.
   package func recover(at path: FilePath) throws(FileError) -> Outcome {
     switch state {
     case .preparing:
-      for swap in disks { try removeFile(FilePath(swap.new)) }
+      for new in disks.map({ FilePath($0.new) }) {
+        try removeFile(new)
+        for partial in try Self.entries(of: new, prefix: ".", ending: ".partial") {
+          try removeFile(partial)
+        }
+      }
       try remove(path)
       return .undone
     case .swapping:
@@ -75,12 +116,19 @@ package struct SwapJournal: Codable, Sendable, Equatable {
   }
 
   /// Begins a restore: refuses where another one is under way or was stopped.
-  func begin(at path: FilePath) throws(FileError) { try write(to: path, replacing: false) }
+  ///
+  /// - Returns: the journal, locked for as long as it is open.
+  func begin(at path: FilePath) throws(FileError) -> File {
+    try Self.removeDrafts(of: path)
+    return try write(to: path, replacing: false)
+  }
 
   /// From here on the machine has its new disks, whatever happens.
-  mutating func commit(at path: FilePath) throws(FileError) {
+  ///
+  /// - Returns: what ``begin(at:)`` returns.
+  mutating func commit(at path: FilePath) throws(FileError) -> File {
     state = .swapping
-    try write(to: path, replacing: true)
+    return try write(to: path, replacing: true)
   }
 
   /// Gives every disk its place; goes on where it was stopped.
@@ -101,15 +149,25 @@ package struct SwapJournal: Codable, Sendable, Equatable {
   }
 
   func remove(_ path: FilePath) throws(FileError) {
+    try Self.removeDrafts(of: path)
     try removeFile(path)
     try syncDirectory(parent(of: path))
   }
 
-  private func write(to path: FilePath, replacing: Bool) throws(FileError) {
-    let temporary = FilePath(path.string + ".new")
-    try removeFile(temporary)
-    try writeNew(CheckedDocument.encode(self), to: temporary)
-    try renameFile(temporary, to: path, replacing: replacing)
+  private func write(to path: FilePath, replacing: Bool) throws(FileError) -> File {
+    let draft = FilePath("\(path).\(UInt32.random(in: .min ... .max)).new")
+    let file = try File.create(draft)
+    let bytes = CheckedDocument.encode(self)
+    do throws(FileError) {
+      try file.lock()
+      try file.write(bytes.span.bytes, at: 0)
+      try file.sync()
+      try renameFile(draft, to: path, replacing: replacing)
+    } catch {
+      discard(draft)
+      throw error
+    }
     try syncDirectory(parent(of: path))
+    return file
   }
 }

@@ -55,6 +55,9 @@ package struct File: ~Copyable, Sendable {
   /// Whether anybody else holds a lock on any part of it.
   package var isLocked: Bool { linux_is_locked(descriptor.rawValue) }
 
+  /// Locks the whole of it until it is closed; fails where anybody else holds a lock on it.
+  package func lock() throws(FileError) { _ = try checked(linux_lock(descriptor.rawValue), "lock") }
+
   /// Whether anybody has it open for writing. False where that is not known.
   package var hasWriter: Bool { linux_has_writer(descriptor.rawValue) }
 

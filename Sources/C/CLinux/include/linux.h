@@ -28,6 +28,9 @@ int64_t linux_clone(int fd, const char *directory);
 
 /// Whether anybody else holds a lock on any part of the file.
 _Bool linux_is_locked(int fd);
+
+/// Locks the whole file until it is closed: 0, or minus an error number.
+int64_t linux_lock(int fd);
 /// Whether anybody has the file open for writing, as far as this user may know.
 _Bool linux_has_writer(int fd);
 

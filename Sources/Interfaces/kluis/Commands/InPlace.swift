@@ -33,6 +33,7 @@ struct InPlaceCommand {
       machine: source.point.machine,
       disks: try machine.toBackUp(machine.disks.map(\.name).filter { names.contains($0) }))
     backup.tags["before-restore-of"] = source.point.id
+    backup.secrets = machine.secrets
     return try session.withProgress("safety point") { progress in
       try backup.run(
         vault: source.vault, notices: session.notices, progress: progress,
@@ -81,16 +82,20 @@ struct MachinePlaces {
       protected?.places.map { Machine.Disk(name: $0.name, source: $0.path.string) } ?? known.disks
   }
 
-  /// Those disks, to be backed up as they are now.
+  /// What later backups take along: the safety point as well, or they would forget it.
+  var secrets: [Backup.Source] {
+    (known.secrets ?? []).map { Backup.Source(name: $0.name, path: FilePath($0.source)) }
+  }
+
+  /// Those disks, to be backed up as they are now. Without a definition all are: what a point of
+  /// named disks takes is what later backups know of.
   func toBackUp(_ names: [String]) throws -> Backup.Disks {
     if let file = known.definitionSource {
       return .defined(
         try ProtectedMachine(
           definedBy: FilePath(file), earlier: known.selection, onlyNow: names))
     }
-    return .named(
-      disks.filter { names.contains($0.name) }
-        .map { Backup.Source(name: $0.name, path: FilePath($0.source)) })
+    return .named(disks.map { Backup.Source(name: $0.name, path: FilePath($0.source)) })
   }
 
   /// Everything that an in-place restore may replace.
@@ -122,6 +127,7 @@ struct Recover: ParsableCommand {
         let (path, journal) = try SwapJournal.find(
           of: machine, beside: places.paths)
       else {
+        try SwapJournal.removeDrafts(of: machine, beside: places.paths)
         return session.say("nothing to recover: no in-place restore of \(machine) was stopped")
       }
       switch try journal.recover(at: path) {

@@ -1,0 +1,58 @@
+import Glibc
+import Testing
+
+/// In-place restores that are killed; KLUIS_IN_PLACE_KILLS says how often.
+@Suite struct InPlaceKillTests {
+  @Test func `killed at any moment, all disks are the old ones or all are the point's`() throws {
+    var random = seededGenerator("in-place kills")
+    // Small and many: renaming them takes a good part of the time.
+    let machine = try InPlaceMachine(.definition, diskCount: 40, byteCount: 64 << 10, &random)
+    let kills = environment("KLUIS_IN_PLACE_KILLS").flatMap { Int($0) } ?? 25
+    let (whole, swap) = try phases(of: machine)
+    var ends: [String: Int] = [:]
+    for round in 0..<kills {
+      let restore = machine.restore("--no-safety-point")
+      // One of three anywhere, the others where the swap is.
+      if round % 3 == 0 {
+        usleep(UInt32(whole * Double.random(in: 0..<1, using: &random)))
+      } else {
+        machine.waitForSwap(of: restore)
+        usleep(UInt32(swap * Double.random(in: 0..<1, using: &random)))
+      }
+      restore.send(SIGKILL)
+      let outcome = restore.wait()
+      let left = machine.isSwapping ? "swapping" : outcome.signal == SIGKILL ? "killed" : "done"
+      ends[left, default: 0] += 1
+
+      let recovered = machine.kluis("recover", "m").expect(0)
+      let (isRestored, isUntouched) = (machine.isRestored, machine.isUntouched)
+      #expect(isRestored != isUntouched, "a mix in round \(round): \(recovered)")
+      if left != "killed" { #expect(isRestored, "round \(round), \(left): \(recovered)") }
+      #expect(machine.isClean, "round \(round): \(machine.filesBesideReplaced)")
+      #expect(machine.replaced.count == (isRestored ? machine.names.count : 0), "round \(round)")
+      machine.removeReplaced()
+      if isRestored { try machine.change(&random) }
+    }
+    print("\(kills) in-place restores ended so: \(ends)")
+    #expect(ends["swapping", default: 0] > 0 && ends["killed", default: 0] > 0)
+    machine.restore().wait().expect(0)
+    #expect(machine.isRestored && machine.isClean)
+    machine.kluis("verify").expect(0)
+  }
+
+  /// How long a restore takes, and how long its swap, in microseconds.
+  private func phases(of machine: InPlaceMachine) throws -> (whole: Double, swap: Double) {
+    let start = ContinuousClock.now
+    let restore = machine.restore("--no-safety-point")
+    machine.waitForSwap(of: restore)
+    let swap = ContinuousClock.now
+    while restore.isRunning, machine.journalNumber != 0 {}
+    let end = ContinuousClock.now
+    restore.wait().expect(0)
+    machine.removeReplaced()
+    var random = seededGenerator("after the measured restore")
+    try machine.change(&random)
+    let times = [start, swap].map { $0.duration(to: end) / .microseconds(1) }
+    return (times[0], times[1])
+  }
+}
