@@ -12,7 +12,8 @@ NOTES = """\
   its image, bit for bit, outside of the timing.
 - A command is timed to its own end. restic, borg and Kluis sync what they store before they end;
   casync, cp and qemu-img leave that to the kernel.
-- restic always encrypts (AES-256-CTR, Poly1305); nothing else here does. restic stores format 2
+- restic always encrypts (AES-256-CTR, Poly1305), and so does `Kluis, encrypted` (AES-256-GCM);
+  nothing else here does. restic stores format 2
   with `--compression auto`, borg `zstd,1`, Kluis `zstd:1`, casync its default.
 - `borg` cuts by content (`buzhash`), `borg, fixed 4 MiB` as its manual advises for raw disks.
 - restic's restore is the faster of `dump` to a file and `restore`, with `--sparse` where it has it.
