@@ -78,8 +78,9 @@ extension Vault {
   package func restructure(
     _ redundancy: Redundancy, stores: [VaultDescriptor.StoreDescriptor], notices: Notices
   ) throws -> Vault {
-    // Key slots may have changed while new stores were filled.
-    let now = try latest(notices: notices)
+    // Key slots may have changed while new stores were filled. What is wrong with the old ones was
+    // told when the vault was opened.
+    let now = try latest(notices: Notices())
     var renewed = now.descriptor
     renewed.redundancy = redundancy
     renewed.stores = stores
