@@ -21,10 +21,7 @@ func memoryVault(
   var protection = ContentProtection.none
   if let keys {
     descriptor.id = "sample"
-    let slot = try KeySlot(
-      master: keys.master, under: .keyFile(keys.master), label: nil, vault: descriptor.id,
-      created: descriptor.created)
-    descriptor.encrypt(keys, slots: [slot])
+    _ = try descriptor.encrypt(keys.master, under: .keyFile(keys.master))
     protection = isLocked ? .locked : .encrypted(keys)
   }
   return try Vault(

@@ -32,12 +32,7 @@ struct ScrubBench {
     var protection = ContentProtection.none
     if isEncrypted {
       let master = Secret.random(byteCount: Secret.keyByteCount)
-      let keys = VaultKeys(master: master, vault: descriptor.id)
-      let slot = try KeySlot(
-        master: master, under: .keyFile(master), label: nil, vault: descriptor.id,
-        created: descriptor.created)
-      descriptor.encrypt(keys, slots: [slot])
-      protection = .encrypted(keys)
+      protection = .encrypted(try descriptor.encrypt(master, under: .keyFile(master)))
     }
     var tiers = [Tier(.vault, stores: copies, protection: protection)]
     if hasSecondary { tiers.append(Tier(.secondary, stores: [far], protection: protection)) }

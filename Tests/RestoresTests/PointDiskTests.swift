@@ -198,12 +198,7 @@ private final class PointDiskBench {
     var protection = ContentProtection.none
     if isEncrypted {
       let master = Secret.random(byteCount: Secret.keyByteCount)
-      let keys = VaultKeys(master: master, vault: descriptor.id)
-      let slot = try KeySlot(
-        master: master, under: .keyFile(master), label: nil, vault: descriptor.id,
-        created: descriptor.created)
-      descriptor.encrypt(keys, slots: [slot])
-      protection = .encrypted(keys)
+      protection = .encrypted(try descriptor.encrypt(master, under: .keyFile(master)))
     }
     vault = try Vault(
       path: FilePath("/memory"), descriptor: descriptor,

@@ -61,12 +61,7 @@ final class World {
     descriptor.stores = stores.map { .init(tier: $0.tier, path: "/memory/\($0.name)") }
     guard let key else { return }
     descriptor.id = hexadecimal(random.bytes(16).span.bytes)
-    let keys = VaultKeys(master: key, vault: descriptor.id)
-    let slot = try KeySlot(
-      master: key, under: .keyFile(key), label: nil, vault: descriptor.id,
-      created: descriptor.created)
-    descriptor.encrypt(keys, slots: [slot])
-    protection = .encrypted(keys)
+    protection = .encrypted(try descriptor.encrypt(key, under: .keyFile(key)))
   }
 
   private func makeDirectories() throws {

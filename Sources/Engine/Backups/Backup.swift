@@ -93,9 +93,9 @@ package struct Backup {
       try quiescence?.during(notices: notices, body) ?? body()
     }
     // Tried out first, so that nothing is brought to rest twice.
-    if try clones(of: sources) != nil, let images = try atRest({ try clones(of: sources) }) {
-      return try store(images, sources, files, intake)
-    }
+    var images = try clones(of: sources)
+    if images != nil, quiescence != nil { images = try atRest { try clones(of: sources) } }
+    if let images { return try store(images, sources, files, intake) }
     return try atRest {
       try store(sources.map { try DiskImage(opening: $0.path) }, sources, files, intake)
     }

@@ -8,26 +8,36 @@ internal import Workers
 
 /// Sends all packs that hold something that is needed, in parallel.
 struct PackShipment {
-  private let source: OpenTier
-  private let needed: NeededRecords
-  private let writer: TierWriter
-  private let workerCount: Int
+  let source: OpenTier
+  let target: OpenTier
+  /// For records that have to be sealed anew, as their pack is damaged.
+  let compression: CompressionSetting
+  let workerCount: Int
 
-  init(from source: OpenTier, needed: NeededRecords, to writer: TierWriter, workerCount: Int) {
-    self.source = source
-    self.needed = needed
-    self.writer = writer
-    self.workerCount = workerCount
+  /// Durable and listed when it returns; when it throws, what came so far is found by the next run.
+  ///
+  /// - Returns: bytes of the packs that were written.
+  func send(
+    _ needed: NeededRecords, _ progress: Progress, _ cancellation: Cancellation
+  ) throws -> UInt64 {
+    let writer = TierWriter(target)
+    do { try send(needed, to: writer, progress, cancellation) } catch {
+      writer.abandon()
+      throw error
+    }
+    var digester = Digester()
+    try writer.finish(digester: &digester)
+    return writer.writtenByteCount
   }
 
-  /// - Parameter compression: for records that have to be sealed anew, as their pack is damaged.
-  func send(
-    compression: CompressionSetting, _ progress: Progress, _ cancellation: Cancellation
+  private func send(
+    _ needed: NeededRecords, to writer: TierWriter, _ progress: Progress,
+    _ cancellation: Cancellation
   ) throws {
     let packs = needed.takePacks()
     progress.expect(packs.reduce(0) { $0 + UInt64($1.neededByteCount) })
     let pool = OpenTier.makePackPool()
-    let (source, needed, writer) = (source, needed, writer)
+    let (source, compression) = (source, compression)
     try share(
       packs, among: workerCount, cancellation: cancellation,
       makeWorker: {

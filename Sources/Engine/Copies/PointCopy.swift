@@ -41,29 +41,21 @@ package struct PointCopy {
     var report = Report()
     // One for all points: what an earlier one brought is not looked at again.
     var needed = NeededRecords(of: source, lackedBy: target)
+    let shipment = PackShipment(
+      source: source, target: target, compression: vault.compression, workerCount: workerCount)
     for point in points {
-      let writer = TierWriter(target)
-      do {
-        do { try plan(point, needed, cancellation.child()) } catch is ReadError {
-          // A bit that flipped in the index may hide what is there.
-          _ = try source.recheckIndex()
-          needed = NeededRecords(of: source, lackedBy: target)
-          try plan(point, needed, cancellation.child())
-        }
-        try PackShipment(from: source, needed: needed, to: writer, workerCount: workerCount)
-          .send(compression: vault.compression, progress, cancellation.child())
-      } catch {
-        writer.abandon()
-        throw error
+      do { try plan(point, needed, cancellation.child()) } catch is ReadError {
+        // A bit that flipped in the index may hide what is there.
+        _ = try source.recheckIndex()
+        needed = NeededRecords(of: source, lackedBy: target)
+        try plan(point, needed, cancellation.child())
       }
-      var digester = Digester()
-      try writer.finish(digester: &digester)
+      report.sentBytes += try shipment.send(needed, progress, cancellation.child())
       let latest = try vault.latestForCommit(target.tier, notices: target.notices)
       try vault.copyMachine(of: point, from: source.tier, to: latest.tier, source.notices)
       try latest.vault.copyDocument(
         try vault.path(of: point), from: source.tier, to: latest.tier)
       report.points.append(point)
-      report.sentBytes += writer.writtenByteCount
     }
     return report
   }

@@ -51,17 +51,9 @@ package struct SealedCopy {
     guard missing.isEmpty else { throw SealedCopyError(tier: source.name, missing: missing) }
     let needed = NeededRecords(of: origin, lackedBy: open)
     needed.markEverything()
-    let writer = TierWriter(open)
-    do {
-      try PackShipment(from: origin, needed: needed, to: writer, workerCount: workerCount)
-        .send(compression: vault.compression, progress, cancellation.child())
-    } catch {
-      writer.abandon()
-      throw error
-    }
-    var digester = Digester()
-    try writer.finish(digester: &digester)
-    report.sentBytes = writer.writtenByteCount
+    report.sentBytes = try PackShipment(
+      source: origin, target: open, compression: vault.compression, workerCount: workerCount
+    ).send(needed, progress, cancellation.child())
     let latest = try vault.latestForCommit(target, notices: notices)
     try copyMachines(to: latest.tier, notices)
     for point in points {

@@ -100,5 +100,5 @@ final class DiskTarget: Sendable {
   }
 }
 
-/// Removes an unfinished image. That it cannot be removed must not hide why it was not finished.
+/// Removes what is not finished. That it cannot be removed must not hide why it was not finished.
 func discard(_ path: FilePath) { do { try removeFile(path) } catch {} }

@@ -49,7 +49,7 @@ package struct MachineRestore {
       }
       try write(definition, files, &made, open, cancellation)
     } catch {
-      for path in made { do { try removeFile(path) } catch {} }
+      for path in made { discard(path) }
       throw error
     }
     return definition

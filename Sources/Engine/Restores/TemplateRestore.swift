@@ -55,7 +55,7 @@ package struct TemplateRestore {
       try stored.write(point, from: open, cancellation)
       try writeNew(template.json, to: path)
     } catch {
-      for path in made { do { try removeFile(path) } catch {} }
+      for path in made { discard(path) }
       throw error
     }
     return template

@@ -35,8 +35,9 @@ extension Vault {
     var descriptor = VaultDescriptor(
       redundancy: plan.redundancy, sizes: plan.sizes, compression: plan.compression,
       home: home.string, stores: stores, created: now)
-    let master = try plan.credential.map { credential in
-      try encrypt(&descriptor, credential, label: plan.keyLabel)
+    let keys = try plan.credential.map { credential in
+      try descriptor.encrypt(
+        .random(byteCount: Secret.keyByteCount), under: credential, label: plan.keyLabel)
     }
     let paths = stores.map { FilePath($0.path) }
     try refuseOverlap(paths, home: home)
@@ -52,19 +53,7 @@ extension Vault {
       try makeDirectory(home)
       try DirectoryStore(home).putDescriptor(descriptor)
     }
-    return try open(plan.path, unlocking: master.map { .master($0) })
-  }
-
-  /// - Returns: the new vault's master key.
-  private static func encrypt(
-    _ descriptor: inout VaultDescriptor, _ credential: Credential, label: String?
-  ) throws(KeyError) -> Secret {
-    let master = Secret.random(byteCount: Secret.keyByteCount)
-    let slot = try KeySlot(
-      master: master, under: credential, label: label, vault: descriptor.id,
-      created: descriptor.created)
-    descriptor.encrypt(VaultKeys(master: master, vault: descriptor.id), slots: [slot])
-    return master
+    return try open(plan.path, unlocking: keys.map { .master($0.master) })
   }
 
   /// Makes an empty store.

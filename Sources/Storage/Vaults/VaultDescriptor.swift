@@ -98,7 +98,21 @@ package struct VaultDescriptor: Codable, Sendable, Equatable {
   private static let plainIdentity = "sha256"
   private static let keyedIdentity = "hmac-sha256"
 
-  /// Makes a vault that does not exist yet an encrypted one.
+  /// Makes a vault that does not exist yet an encrypted one, with one key slot.
+  ///
+  /// - Returns: the keys that follow from `master`.
+  /// - Throws: ``KeyError/noMemory``.
+  mutating func encrypt(
+    _ master: Secret, under credential: Credential, label: String? = nil
+  ) throws(KeyError) -> VaultKeys {
+    let keys = VaultKeys(master: master, vault: id)
+    let slot = try KeySlot(
+      master: master, under: credential, label: label, vault: id, created: created)
+    encrypt(keys, slots: [slot])
+    return keys
+  }
+
+  /// The same with slots that are made already.
   mutating func encrypt(_ keys: VaultKeys, slots: [KeySlot]) {
     format = Self.currentFormat
     identity = Self.keyedIdentity

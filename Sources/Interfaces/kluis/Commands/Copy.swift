@@ -70,8 +70,9 @@ struct Copy: ParsableCommand {
   private func openBoth(_ session: Session) throws -> (vault: Vault, target: Vault) {
     let named = try CredentialSource(passphraseFile: toPassphraseFile, keyFile: toKeyFile).read()
     let fromEnvironment = try CredentialSource.environment.read()
-    let isOpen = try !session.openVault(.none).protection.isLocked
-    let vault = try session.openVault(isOpen && !session.namesCredential ? .none : .required)
+    let found = try session.openVault(.none)
+    let isOpen = !found.protection.isLocked
+    let vault = isOpen && !session.namesCredential ? found : try session.openVault()
     let path = FilePath(toVault)
     if let named { return (vault, try session.openVault(at: path, credential: named)) }
     let target = try session.openVault(at: path, credential: nil)
