@@ -79,6 +79,9 @@ module("BlockDevices", in: "Disks", uses: ["Bytes"])
 module(
   "DiskImages", in: "Disks", uses: ["CLinux", "Bytes", "Files", "BlockDevices"],
   packages: [system])
+module("Volumes", in: "Disks", uses: ["Bytes", "BlockDevices"])
+module("Filesystems", in: "Disks", uses: ["Bytes", "BlockDevices"])
+module("Guests", in: "Disks", uses: ["Bytes", "BlockDevices", "Volumes", "Filesystems"])
 module("Machines", in: "Disks", uses: ["CXML"])
 
 // Storage: what is kept.

@@ -1,0 +1,96 @@
+package import BlockDevices
+
+/// A file system on a device, opened for reading; the device is never written.
+///
+/// Nothing on the disk is trusted: every call throws where a structure is damaged, and none traps or
+/// goes on without end. A journal that the machine left unfinished is replayed into an ``Overlay``
+/// when the file system is opened. Calls may come from several threads at once.
+package protocol FileSystem: AnyObject, Sendable {
+  /// Opens the file system on `device`; nil where it holds another one or none.
+  ///
+  /// - Throws: ``FileSystemError`` where it is this one but cannot be read.
+  static func open(_ device: any BlockDevice) throws -> Self?
+
+  /// The name of its kind as `mount -t` and blkid have it: "ext4", "vfat", "exfat".
+  var typeName: String { get }
+
+  /// What was found and done when it was opened.
+  var state: FileSystemState { get }
+
+  /// The directory at the top.
+  var root: ItemID { get }
+
+  func attributes(of item: ItemID) throws -> FileAttributes
+
+  /// Calls `visit` with each entry of a directory in the order of the disk, without "." and "..",
+  /// until it returns false.
+  func forEachEntry(
+    of directory: ItemID, _ visit: (DirectoryEntry) throws -> Bool
+  ) throws
+
+  /// The entry of that name, by the file system's own rule of equal names; nil where there is none.
+  func entry(named name: FileName, in directory: ItemID) throws -> DirectoryEntry?
+
+  /// The bytes of a regular file.
+  func content(of file: ItemID) throws -> any FileContent
+
+  /// Where a symbolic link points to, as it is written there.
+  func target(ofSymbolicLink link: ItemID) throws -> FileName
+
+  /// Extended attributes with their full names ("user.mime_type"), in the order of the disk.
+  ///
+  /// Access control lists are among them, as the kernel shows them: `system.posix_acl_access` and
+  /// `system.posix_acl_default` in the layout that getxattr(2) gives.
+  func extendedAttributes(of item: ItemID) throws -> [ExtendedAttribute]
+}
+
+extension FileSystem {
+  package func entry(named name: FileName, in directory: ItemID) throws -> DirectoryEntry? {
+    var found: DirectoryEntry?
+    try forEachEntry(of: directory) { entry in
+      if entry.name == name { found = entry }
+      return found == nil
+    }
+    return found
+  }
+
+  package func extendedAttributes(of item: ItemID) throws -> [ExtendedAttribute] { [] }
+}
+
+/// A file or directory of a file system, by the number that is its own there.
+package struct ItemID: Hashable, Sendable {
+  /// Which tree of the file system, where it has several.
+  package let tree: UInt64
+  /// The inode, the record, or where its directory entry lies.
+  package let number: UInt64
+
+  package init(_ number: UInt64, tree: UInt64 = 0) {
+    self.number = number
+    self.tree = tree
+  }
+}
+
+/// A name that a directory gives to an item.
+package struct DirectoryEntry: Sendable {
+  package let name: FileName
+  package let item: ItemID
+  /// What the directory says that it is; nil where only the item's attributes tell.
+  package let kind: FileKind?
+
+  package init(name: FileName, item: ItemID, kind: FileKind?) {
+    self.name = name
+    self.item = item
+    self.kind = kind
+  }
+}
+
+/// A name and a value that an item carries besides its bytes.
+package struct ExtendedAttribute: Sendable, Equatable {
+  package let name: FileName
+  package let value: [UInt8]
+
+  package init(name: FileName, value: [UInt8]) {
+    self.name = name
+    self.value = value
+  }
+}

@@ -1,0 +1,15 @@
+package import BlockDevices
+
+/// The file systems that can be read. A new one is a folder beside this file and a line here.
+private let formats: [any FileSystem.Type] = []
+
+/// Opens the file system that `device` holds; nil where it is none that can be read.
+///
+/// - Throws: ``FileSystemError`` where it is one of them but cannot be read, and what the device
+///   throws.
+package func openFileSystem(on device: any BlockDevice) throws -> (any FileSystem)? {
+  for format in formats {
+    if let fileSystem = try format.open(device) { return fileSystem }
+  }
+  return nil
+}

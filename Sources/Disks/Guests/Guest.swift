@@ -1,0 +1,38 @@
+package import Filesystems
+internal import Synchronization
+package import Volumes
+
+/// A machine's disks, looked into: its volumes, their file systems, and the tree that the machine
+/// itself would see.
+package final class Guest: Sendable {
+  package let listing: VolumeListing
+  private let opened = Mutex<[String: any FileSystem]>([:])
+
+  package init(_ listing: VolumeListing) { self.listing = listing }
+
+  /// The file system on a volume; opened once.
+  ///
+  /// - Throws: ``GuestError`` where the volume holds none that can be read; ``FileSystemError``.
+  package func fileSystem(on volume: Volume) throws -> any FileSystem {
+    if let known = opened.withLock({ $0[volume.name] }) { return known }
+    guard let device = volume.device else {
+      throw GuestError("\(volume.name) cannot be read: \(volume.problem ?? "it is not there")")
+    }
+    guard let fileSystem = try openFileSystem(on: device) else {
+      let found = volume.content.map { "it holds \($0.typeName)" } ?? "nothing is recognised on it"
+      throw GuestError("\(volume.name) has no file system that can be read: \(found)")
+    }
+    return opened.withLock { opened in
+      if let first = opened[volume.name] { return first }
+      opened[volume.name] = fileSystem
+      return fileSystem
+    }
+  }
+}
+
+/// A machine whose files cannot be shown as asked.
+package struct GuestError: Error, Sendable, CustomStringConvertible {
+  package let description: String
+
+  package init(_ description: String) { self.description = description }
+}
