@@ -110,6 +110,26 @@ import Workers
     }
   }
 
+  @Test(
+    "small parts in order, which have chunks decoded ahead, read as they were backed up",
+    arguments: [0, 150_000, 64 << 20])
+  func inOrder(chunkMemory: Int) throws {
+    var random = Seed.ofThisRun.random
+    let bench = try PointDiskBench()
+    let content = random.bytes(3 << 20)
+    let model = SparseDisk(
+      byteCount: Self.region + (2 << 20), runs: [(Self.region - (1 << 20), content)])
+    let disk = try bench.disk(model, chunkMemory: chunkMemory)
+    var position = Self.region - (2 << 20)
+    while position < model.byteCount {
+      let end = min(model.byteCount, position + UInt64(1 + random.below(9000)))
+      let found = try bytes(position..<end, of: disk)
+      #expect(
+        areEqual(found, model.bytes(position..<end)), "\(position)..<\(end) \(Seed.ofThisRun)")
+      position = end
+    }
+  }
+
   @Test("a chunk that is lost is an error that says where, and all around it reads as before")
   func lostChunk() throws {
     var random = Seed.ofThisRun.random
@@ -205,17 +225,18 @@ private final class PointDiskBench {
       tiers: [Tier(.vault, stores: [store], protection: protection)])
   }
 
-  func disk(_ model: SparseDisk) throws -> PointDisk {
+  func disk(_ model: SparseDisk, chunkMemory: Int = 1 << 20) throws -> PointDisk {
     var intake = DiskIntake(
       vault: vault, notices: notices, progress: Progress(), cancellation: Cancellation())
     intake.workerCount = 1
     stored = try intake.store([.init(name: "root", device: model, origin: "a model")]).first
-    return try reopened()
+    return try reopened(chunkMemory: chunkMemory)
   }
 
-  func reopened() throws -> PointDisk {
+  func reopened(chunkMemory: Int = 1 << 20) throws -> PointDisk {
     guard let stored else { preconditionFailure("a disk is stored before it is opened again") }
-    return try PointDisk(stored, from: OpenTier(vault.firstTier, notices: notices))
+    let open = try OpenTier(vault.firstTier, notices: notices)
+    return try PointDisk(stored, in: PointContents(open, chunkMemory: chunkMemory))
   }
 
   /// Every record in any pack, in the order of the packs.

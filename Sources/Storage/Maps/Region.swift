@@ -16,5 +16,8 @@ package enum Region {
 /// A map's bytes that are not what the format says.
 package struct MapDamage: Error, Sendable, CustomStringConvertible {
   package let reason: String
+
+  package init(reason: String) { self.reason = reason }
+
   package var description: String { "the map is damaged: \(reason)" }
 }
