@@ -13,10 +13,27 @@ package final class Overlay: BlockDevice {
     case bytes([UInt8])
   }
 
+  /// A run of bytes of the overlay, by where they come from.
+  package struct Piece: Sendable {
+    package enum Source: Sendable {
+      /// Not replaced: they lie at the same offset of the base.
+      case base
+      /// They lie at this offset of the device that holds the journal.
+      case stored(at: UInt64)
+      /// Only the overlay has them.
+      case bytes
+    }
+
+    package let source: Source
+    package let byteCount: UInt64
+  }
+
   private let base: any BlockDevice
   private let donor: any BlockDevice
   private let blockByteCount: UInt64
   private let blocks: [UInt64: Block]
+  /// The numbers of the replaced blocks, ascending.
+  private let numbers: [UInt64]
 
   package var byteCount: UInt64 { base.byteCount }
 
@@ -34,11 +51,27 @@ package final class Overlay: BlockDevice {
     self.donor = donor ?? base
     self.blockByteCount = UInt64(blockByteCount)
     self.blocks = blocks
+    numbers = blocks.keys.sorted()
     for block in blocks.values {
       switch block {
       case .stored(let offset): try self.donor.require(self.blockByteCount, at: offset)
       case .bytes(let bytes): precondition(bytes.count == blockByteCount, "a whole block")
       }
+    }
+  }
+
+  /// The longest run from `offset` on that comes from one place, at most up to `end`.
+  package func piece(at offset: UInt64, before end: UInt64) -> Piece {
+    precondition(offset < end, "a piece has at least one byte")
+    let number = offset / blockByteCount
+    guard let block = blocks[number] else {
+      return Piece(source: .base, byteCount: endOfUntouched(from: number, before: end) - offset)
+    }
+    let skipped = offset - number * blockByteCount
+    let count = min(blockByteCount - skipped, end - offset)
+    switch block {
+    case .stored(let place): return Piece(source: .stored(at: place + skipped), byteCount: count)
+    case .bytes: return Piece(source: .bytes, byteCount: count)
     }
   }
 
@@ -48,39 +81,37 @@ package final class Overlay: BlockDevice {
     let end = offset + UInt64(target.byteCount)
     var position = offset
     while position < end {
-      let number = position / blockByteCount
-      if let block = blocks[number] {
-        let skipped = position - number * blockByteCount
-        let count = min(blockByteCount - skipped, end - position)
-        var part = target._mutatingExtracting(
-          Int(position - offset)..<Int(position - offset + count))
-        try read(block, skipping: skipped, into: &part)
-        position += count
-      } else {
-        let stop = endOfUntouched(from: number, before: end)
-        var part = target._mutatingExtracting(Int(position - offset)..<Int(stop - offset))
-        try base.read(at: position, into: &part)
-        position = stop
+      let piece = piece(at: position, before: end)
+      let start = Int(position - offset)
+      var part = target._mutatingExtracting(start..<start + Int(piece.byteCount))
+      switch piece.source {
+      case .base: try base.read(at: position, into: &part)
+      case .stored(let place): try donor.read(at: place, into: &part)
+      case .bytes: copyBytes(at: position, into: &part)
       }
+      position += piece.byteCount
     }
   }
 
-  private func read(
-    _ block: Block, skipping skipped: UInt64, into part: inout MutableRawSpan
-  ) throws {
-    switch block {
-    case .stored(let place): try donor.read(at: place + skipped, into: &part)
-    case .bytes(let bytes):
-      let start = Int(skipped)
-      bytes.span.bytes.extracting(start..<start + part.byteCount).copy(into: &part)
+  private func copyBytes(at offset: UInt64, into part: inout MutableRawSpan) {
+    guard case .bytes(let bytes)? = blocks[offset / blockByteCount] else {
+      preconditionFailure("a block whose bytes are here")
     }
+    let start = Int(offset % blockByteCount)
+    bytes.span.bytes.extracting(start..<start + part.byteCount).copy(into: &part)
   }
 
   /// Where the next replaced block begins, or `end`.
   private func endOfUntouched(from number: UInt64, before end: UInt64) -> UInt64 {
-    var next = number + 1
-    while next * blockByteCount < end, blocks[next] == nil { next += 1 }
-    return min(next * blockByteCount, end)
+    var low = 0
+    var high = numbers.count
+    while low < high {
+      let middle = (low + high) / 2
+      if numbers[middle] > number { high = middle } else { low = middle + 1 }
+    }
+    guard low < numbers.count else { return end }
+    let (start, overflow) = numbers[low].multipliedReportingOverflow(by: blockByteCount)
+    return overflow ? end : min(start, end)
   }
 
   /// Says that everything from `offset` on may hold data: a replaced block may lie in a hole.

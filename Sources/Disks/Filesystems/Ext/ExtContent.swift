@@ -1,0 +1,103 @@
+internal import BlockDevices
+internal import Bytes
+internal import Synchronization
+
+/// The bytes of a file that has blocks of its own.
+final class ExtContent: FileContent {
+  private let volume: ExtVolume
+  private let inode: ExtInode
+  /// What of the map was read last.
+  private let recent = Mutex<ExtWindow?>(nil)
+
+  init(_ inode: ExtInode, on volume: ExtVolume) {
+    self.inode = inode
+    self.volume = volume
+  }
+
+  var byteCount: UInt64 { inode.byteCount }
+
+  func extent(at offset: UInt64) throws -> FileExtent {
+    precondition(offset < byteCount, "an offset within the file")
+    let size = UInt64(volume.superblock.blockByteCount)
+    let block = offset / size
+    let (end, run) = try piece(at: block)
+    let (endOffset, overflow) = end.multipliedReportingOverflow(by: size)
+    let count = (overflow ? byteCount : min(endOffset, byteCount)) - offset
+    guard let run, run.isWritten else { return FileExtent(byteCount: count, storage: .zeros) }
+    let place = (run.place + block - run.first) * size + offset % size
+    guard let overlay = volume.overlay else {
+      return FileExtent(byteCount: count, storage: .volume(offset: place))
+    }
+    let piece = overlay.piece(at: place, before: place + count)
+    let storage: FileExtent.Storage =
+      switch piece.source {
+      case .base: .volume(offset: place)
+      case .stored(let stored): .volume(offset: stored)
+      case .bytes: .encoded
+      }
+    return FileExtent(byteCount: piece.byteCount, storage: storage)
+  }
+
+  func read(at offset: UInt64, into target: inout MutableRawSpan) throws {
+    let size = UInt64(volume.superblock.blockByteCount)
+    var filled = 0
+    while filled < target.byteCount {
+      let position = offset + UInt64(filled)
+      let block = position / size
+      let (end, run) = try piece(at: block)
+      let (endOffset, overflow) = end.multipliedReportingOverflow(by: size)
+      let left = UInt64(target.byteCount - filled)
+      let count = Int(overflow ? left : min(endOffset - position, left))
+      var part = target._mutatingExtracting(filled..<filled + count)
+      if let run, run.isWritten {
+        let place = (run.place + block - run.first) * size + position % size
+        guard volume.device.holds(UInt64(count), at: place) else {
+          throw volume.damaged(
+            inode.structure, block: place / size, "the device ends before its bytes do")
+        }
+        try volume.device.read(at: place, into: &part)
+      } else {
+        part.fillWithZeros()
+      }
+      filled += count
+    }
+  }
+
+  /// The blocks of the file from `block` on that lie together, or the hole there; joined over the
+  /// borders of a few nodes of the map.
+  private func piece(at block: UInt64) throws -> (end: UInt64, run: ExtRun?) {
+    var window = try window(around: block)
+    var (end, run) = window.piece(at: block)
+    for _ in 0..<256 where end == window.blocks.upperBound && end < blockCount {
+      window = try self.window(around: end)
+      let (nextEnd, next) = window.piece(at: end)
+      guard follows(next, run, at: end) else { break }
+      if let known = run {
+        run = ExtRun(
+          first: known.first, count: nextEnd - known.first, place: known.place,
+          isWritten: known.isWritten)
+      }
+      end = nextEnd
+    }
+    return (end, run)
+  }
+
+  private var blockCount: UInt64 {
+    let size = UInt64(volume.superblock.blockByteCount)
+    return byteCount / size + (byteCount % size == 0 ? 0 : 1)
+  }
+
+  private func follows(_ next: ExtRun?, _ run: ExtRun?, at block: UInt64) -> Bool {
+    guard let run else { return next == nil }
+    guard let next else { return false }
+    return next.isWritten == run.isWritten && next.place == run.place + (block - run.first)
+      && next.first == block
+  }
+
+  private func window(around block: UInt64) throws -> ExtWindow {
+    if let known = recent.withLock({ $0 }), known.blocks.contains(block) { return known }
+    let window = try volume.window(of: inode, around: block)
+    recent.withLock { $0 = window }
+    return window
+  }
+}

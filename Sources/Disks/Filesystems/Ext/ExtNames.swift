@@ -1,0 +1,55 @@
+internal import Bytes
+
+/// Looking a name up, and where a symbolic link leads.
+extension ExtVolume {
+  /// The entry of that name. In a directory that folds case the name as it is written comes first,
+  /// and then one that differs by case alone.
+  func entry(named name: FileName, in directory: ExtInode) throws -> DirectoryEntry? {
+    let foldsCase =
+      directory.flags.contains(.caseFolded)
+      && superblock.features.incompatible.contains(.caseFolding)
+    let folded = foldsCase ? foldedCase(name.bytes) : nil
+    var exact: DirectoryEntry?
+    var similar: DirectoryEntry?
+    try forEachEntry(of: directory) { entry in
+      if entry.name.isEqual(to: name.bytes.span.bytes) {
+        exact = DirectoryEntry(
+          name: name, item: ItemID(UInt64(entry.inode)), kind: FileKind(extEntryKind: entry.kind))
+        return false
+      }
+      if let folded, similar == nil {
+        let bytes = Array(entry.name)
+        if foldedCase(bytes) == folded {
+          similar = DirectoryEntry(
+            name: FileName(bytes), item: ItemID(UInt64(entry.inode)),
+            kind: FileKind(extEntryKind: entry.kind))
+        }
+      }
+      return true
+    }
+    return exact ?? similar
+  }
+
+  /// A name without what case makes different; nil where it is not UTF-8, which equals only itself.
+  /// Strings that compare equal are canonically equivalent, as the file system wants.
+  private func foldedCase(_ bytes: [UInt8]) -> String? {
+    String(validating: bytes, as: UTF8.self)?.uppercased().lowercased()
+  }
+
+  /// In the inode's map where the link has no blocks, or else stored like a file.
+  func target(ofSymbolicLink link: ExtInode) throws -> [UInt8] {
+    let limit = UInt64(superblock.blockByteCount)
+    guard link.byteCount > 0, link.byteCount <= limit else {
+      throw damaged(link.structure, "a symbolic link of \(link.byteCount) bytes")
+    }
+    if link.flags.contains(.inlineData) { return try inlineBytes(of: link) }
+    let attributeBlocks = link.attributeBlock == 0 ? 0 : superblock.clusterByteCount / 512
+    if link.allocated == attributeBlocks {
+      guard link.byteCount < UInt64(ExtInode.mapByteCount) else {
+        throw damaged(link.structure, "a symbolic link that is longer than its place")
+      }
+      return Array(link.map.extracting(0..<Int(link.byteCount)))
+    }
+    return try ExtContent(link, on: self).bytes(limit: Int(limit))
+  }
+}
