@@ -1,4 +1,5 @@
 internal import DiskImages
+internal import Hashing
 internal import Machines
 package import SystemPackage
 package import Tiers
@@ -25,6 +26,11 @@ package struct Backup {
   /// Brings the machine's applications to rest; nil for a point as after a power failure.
   package var quiescence: Quiescence?
   package var workerCount = availableCores()
+  /// Where files lie by which the next backup recognises chunks that are as they were, a directory
+  /// for this vault alone; nil to compute the digest of each chunk.
+  package var fingerprintDirectory: FilePath?
+  /// Whether the digest of each chunk is computed all the same, and all fingerprints made anew.
+  package var isRehashing = false
   package var now: Timestamp = .now
 
   /// What is backed up.
@@ -115,9 +121,18 @@ package struct Backup {
     _ images: [DiskImage], _ sources: [Source], _ files: [DiskIntake.Source], _ intake: DiskIntake
   ) throws -> [RecoveryPoint.Disk] {
     let disks = zip(sources, images).map { source, image in
-      DiskIntake.Source(name: source.name, device: image, origin: image.path.string)
+      DiskIntake.Source(
+        name: source.name, device: image, origin: image.path.string,
+        fingerprints: fingerprintFile(ofDisk: source.name), isRehashing: isRehashing)
     }
     return try intake.store(disks + files) { for image in images { try image.checkSize() } }
+  }
+
+  /// Under a name that says nothing of the machine.
+  private func fingerprintFile(ofDisk disk: String) -> FilePath? {
+    var digester = Digester()
+    let name = digester.digest(Array("\(machine)\0\(disk)".utf8).span.bytes)
+    return fingerprintDirectory?.appending("\(name.description.prefix(32)).fingerprints")
   }
 
   private func sealedSecrets(_ vault: Vault) throws -> [SealedSecret]? {

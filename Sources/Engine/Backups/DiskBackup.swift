@@ -11,6 +11,7 @@ final class DiskBackup: Sendable {
   private let name: String
   private let source: String
   let device: any BlockDevice
+  private let recognition: Recognition?
   private let tally = DiskTally()
   private let state = Mutex(State())
   private let started = ContinuousClock.now
@@ -33,6 +34,7 @@ final class DiskBackup: Sendable {
     name = source.name
     self.source = source.origin
     device = source.device
+    recognition = source.fingerprints.map { Recognition($0, isRehashing: source.isRehashing) }
   }
 
   /// The regions that hold data; all others are zeros.
@@ -61,7 +63,8 @@ final class DiskBackup: Sendable {
 
   func backUp(_ region: UInt64, with worker: inout RegionWorker) throws {
     let map = try worker.backUp(
-      Region.range(region, diskByteCount: device.byteCount), of: device, tally: tally)
+      Region.range(region, diskByteCount: device.byteCount), of: device, tally: tally,
+      recognition: recognition)
     let elapsed = started.duration(to: .now)
     state.withLock {
       $0.maps[region] = map
@@ -78,6 +81,11 @@ final class DiskBackup: Sendable {
     let root = try builder.finish { try worker.storeMap($0) }
     state.withLock { $0.root = root }
   }
+
+  /// Leaves what the next backup recognises chunks by. To be called when all is durable.
+  func remember() { recognition?.finish() }
+
+  func forget() { recognition?.abandon() }
 
   var summary: RecoveryPoint.Disk {
     state.withLock { state in

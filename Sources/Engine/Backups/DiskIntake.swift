@@ -2,6 +2,7 @@ package import BlockDevices
 internal import Chunking
 internal import Compression
 internal import Hashing
+package import SystemPackage
 package import Tiers
 package import Vaults
 package import Workers
@@ -21,11 +22,21 @@ package struct DiskIntake {
     package let device: any BlockDevice
     /// Where the disk is, for a person.
     package let origin: String
+    /// The file by which chunks are recognised that are as they were, and which is then written
+    /// anew; nil to compute the digest of each.
+    package let fingerprints: FilePath?
+    /// Whether what that file knows is left aside.
+    package let isRehashing: Bool
 
-    package init(name: String, device: any BlockDevice, origin: String) {
+    package init(
+      name: String, device: any BlockDevice, origin: String, fingerprints: FilePath? = nil,
+      isRehashing: Bool = false
+    ) {
       self.name = name
       self.device = device
       self.origin = origin
+      self.fingerprints = fingerprints
+      self.isRehashing = isRehashing
     }
   }
 
@@ -59,11 +70,13 @@ package struct DiskIntake {
       try workers.run(disks, count: workerCount)
       try check()
     } catch {
+      for disk in disks { disk.forget() }
       if error is Cancelled { finishQuietly(writer) } else { writer.abandon() }
       throw error
     }
     var digester = Digester()
     try writer.finish(digester: &digester)
+    for disk in disks { disk.remember() }
     return disks.map(\.summary)
   }
 

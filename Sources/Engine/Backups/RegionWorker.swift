@@ -15,6 +15,7 @@ struct RegionWorker: ~Copyable {
   private let cancellation: Cancellation
   private let progress: Progress
   private var sink: RecordSink
+  private var recognizer: ChunkRecognizer
   /// Bytes of the disk that were read and are not cut yet, from its start on.
   private var window: AlignedBuffer
 
@@ -31,17 +32,22 @@ struct RegionWorker: ~Copyable {
     self.cancellation = cancellation
     self.progress = progress
     sink = RecordSink(writer: writer, compression: compression)
+    recognizer = ChunkRecognizer(writer.open)
     window = AlignedBuffer(capacity: chunker.sizes.maximum + Self.readByteCount)
   }
 
   /// Backs one region up.
   ///
+  /// - Parameter recognition: of the disk's chunks; nil to compute the digest of each.
   /// - Returns: the id of the region's map; zeros for a region of zeros.
   mutating func backUp(
-    _ range: Range<UInt64>, of device: any BlockDevice, tally: DiskTally
+    _ range: Range<UInt64>, of device: any BlockDevice, tally: DiskTally,
+    recognition: Recognition?
   ) throws -> ContentID {
     sink.refreshIndex()
     var pass = RegionPass()
+    let region = range.lowerBound / Region.byteCount
+    recognizer.begin(region, byteCount: range.count, recognition)
     var position = range.lowerBound
     while position < range.upperBound, let extent = try device.nextData(from: position) {
       let block = UInt64(ChunkSizes.blockByteCount)
@@ -56,7 +62,10 @@ struct RegionWorker: ~Copyable {
       pass.append(.zeros(byteCount: Int(range.upperBound - position)))
     }
     tally.add(pass.tally)
-    return pass.map.isZero ? .zeros : try storeMap(pass.map.encoded())
+    if pass.map.isZero { return .zeros }
+    let map = try storeMap(pass.map.encoded())
+    recognizer.end(region, map: map)
+    return map
   }
 
   /// Hands over what is left. To be called after the last region.
@@ -103,7 +112,8 @@ struct RegionWorker: ~Copyable {
       switch piece {
       case .zeros(let count): pass.append(.zeros(byteCount: count))
       case .chunk(let count):
-        let (id, stored) = try addChunk(start..<start + count, of: window, to: &sink)
+        let (id, stored) = try addChunk(
+          start..<start + count, of: window, to: &sink, at: pass.map.byteCount, &recognizer)
         pass.append(.chunk(id, byteCount: count))
         if let stored { pass.tally.noteStored(count, as: stored) }
       }
@@ -116,7 +126,12 @@ struct RegionWorker: ~Copyable {
 
 /// Gives the sink a part of `window`; the chunk's name, and the bytes it takes if it is new.
 private func addChunk(
-  _ range: Range<Int>, of window: borrowing AlignedBuffer, to sink: inout RecordSink
+  _ range: Range<Int>, of window: borrowing AlignedBuffer, to sink: inout RecordSink,
+  at offset: Int, _ recognizer: inout ChunkRecognizer
 ) throws -> (id: ContentID, storedByteCount: Int?) {
-  try sink.add(window.bytes.extracting(range), kind: .chunk)
+  let chunk = window.bytes.extracting(range)
+  guard let id = recognizer.recognize(chunk, at: offset) else {
+    return try sink.add(chunk, kind: .chunk)
+  }
+  return (id, try sink.add(chunk, id: id, kind: .chunk))
 }

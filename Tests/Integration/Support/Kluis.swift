@@ -37,7 +37,8 @@ struct Kluis {
   func start(_ arguments: [String], environment: [String: String?] = [:]) -> RunningProgram {
     RunningProgram(
       [Self.program] + arguments,
-      environment: ["KLUIS_VAULT": vault].merging(variables) { $1 }.merging(environment) { $1 },
+      environment: ["KLUIS_VAULT": vault, "KLUIS_CACHE": path("cache")]
+        .merging(variables) { $1 }.merging(environment) { $1 },
       directory: scratch.path)
   }
 

@@ -66,6 +66,13 @@ struct BackupCommand: ParsableCommand {
   @Flag(help: "Stop after phase 1: leave the point in the snapshot tier alone.")
   var snapshotOnly = false
 
+  @Flag(
+    help: """
+      Compute the digest of every chunk, also of those that the fingerprints in KLUIS_CACHE \
+      show to be as they were.
+      """)
+  var rehash = false
+
   func run() throws {
     try Session.run(
       [kluis.shared, shared],
@@ -93,6 +100,8 @@ struct BackupCommand: ParsableCommand {
     var backup = Backup(machine: machine, disks: try chosenDisks(known))
     backup.quiescence = consistency.quiescence
     backup.secrets = try secretSources(known)
+    backup.fingerprintDirectory = CacheDirectory.path(for: vault)
+    backup.isRehashing = rehash
     for tag in tags { backup.tags[tag.name] = tag.value }
     return try session.withProgress("backup \(machine)") { progress in
       try backup.run(
