@@ -2,7 +2,9 @@ package import BlockDevices
 
 /// The file systems that can be read. A new one is a folder beside this file and a line here.
 private let formats: [any FileSystem.Type] = [
-  ExtFileSystem.self, FATFileSystem.self,
+  ExtFileSystem.self,
+  ExFATFileSystem.self,
+  FATFileSystem.self,
 ]
 
 /// Opens the file system that `device` holds; nil where it is none that can be read.

@@ -63,8 +63,8 @@ struct ClusterChain: Sendable {
     var cluster = first
     // Brent's: a mark that the chain must not meet again, moved at every power of two.
     var mark = first
-    var steps: UInt32 = 0
-    var stepsUntilMark: UInt32 = 1
+    var steps: UInt64 = 0
+    var stepsUntilMark: UInt64 = 1
     append(cluster)
     while clusterCount < limit {
       switch try links.link(from: cluster) {
@@ -82,7 +82,7 @@ struct ClusterChain: Sendable {
       if steps == stepsUntilMark {
         mark = cluster
         steps = 0
-        stepsUntilMark = stepsUntilMark &* 2
+        stepsUntilMark *= 2
       }
       append(cluster)
     }
