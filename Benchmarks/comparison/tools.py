@@ -62,6 +62,9 @@ class Tool:
 class Kluis(Tool):
     name, title, program = "kluis", "Kluis", "kluis"
 
+    def environment(self):
+        return {"KLUIS_CACHE": self.folder / "cache"}
+
     def run(self, *arguments):
         return Command([self.program, "--vault", self.repository, *arguments, "--quiet"])
 
@@ -82,7 +85,7 @@ class KluisEncrypted(Kluis):
     name, title = "kluis-encrypted", "Kluis, encrypted"
 
     def environment(self):
-        return {"KLUIS_KEY_FILE": self.folder / "key"}
+        return super().environment() | {"KLUIS_KEY_FILE": self.folder / "key"}
 
     def prepare(self):
         (command,) = super().prepare()
