@@ -3,6 +3,7 @@ package import SystemPackage
 
 /// Where a program of the system is; nil where it is not installed.
 package func tool(_ name: String) -> FilePath? {
+  if name.hasPrefix("/") { return access(name, X_OK) == 0 ? FilePath(name) : nil }
   let path = getenv("PATH").map { String(cString: $0) } ?? ""
   return (path.split(separator: ":") + ["/usr/sbin", "/sbin", "/usr/bin", "/bin"])
     .map { FilePath(String($0)).appending(name) }.first { access($0.string, X_OK) == 0 }
@@ -51,9 +52,22 @@ package func output(
   }
   var outcome: Int32 = 0
   while waitpid(process, &outcome, 0) < 0 && errno == EINTR {}
-  guard outcome & 0x7F == 0, allowed.contains(outcome >> 8) else {
-    let text = String(decoding: try readFile(errors), as: UTF8.self)
-    throw ProgramError(description: "\(name) \(arguments): status \(outcome)\n\(text)")
+  guard outcome & 0x7F == 0, allowed.contains(outcome >> 8 & 0xFF) else {
+    let text = String(decoding: try readFile(said) + readFile(errors), as: UTF8.self)
+    throw ProgramError(description: "\(name) \(arguments): status \(outcome >> 8 & 0xFF)\n\(text)")
   }
   return String(decoding: try readFile(said), as: UTF8.self)
+}
+
+/// Runs scripts in a virtual machine with Debian's kernel: see `.ci/debian-guest`.
+package let debianGuest = FilePath(#filePath).removingLastComponent().removingLastComponent()
+  .removingLastComponent().appending(".ci").appending("debian-guest").string
+
+/// Whether that can be had here; says on the terminal what is missing.
+package func isDebianGuestAvailable() -> Bool {
+  do { try output(of: debianGuest, "--check") } catch {
+    print("skipped: \(error)")
+    return false
+  }
+  return true
 }

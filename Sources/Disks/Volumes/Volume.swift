@@ -89,9 +89,27 @@ package struct VolumeListing: Sendable {
   package let volumes: [Volume]
   /// What is wrong with a partition table or a volume group, one sentence each.
   package let problems: [String]
+  /// Volume groups by name.
+  package let groups: [Group]
 
-  package init(volumes: [Volume], problems: [String]) {
+  /// Physical volumes that make up logical ones.
+  package struct Group: Sendable, Equatable {
+    package struct Member: Sendable, Equatable {
+      package let uuid: String
+      /// The name of the disk or partition that it is; nil where that is missing.
+      package let volume: String?
+    }
+
+    /// As its logical volumes' names have it.
+    package let name: String
+    package let uuid: String
+    package let byteCount: UInt64
+    package let physicalVolumes: [Member]
+  }
+
+  package init(volumes: [Volume], groups: [Group] = [], problems: [String]) {
     self.volumes = volumes
+    self.groups = groups
     self.problems = problems
   }
 }

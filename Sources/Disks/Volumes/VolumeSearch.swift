@@ -22,7 +22,10 @@ package func findVolumes(on disks: [NamedDisk]) throws -> VolumeListing {
     volumes += found.volumes
     problems += found.problems
   }
-  return VolumeListing(volumes: volumes, problems: problems)
+  let logical = logicalVolumes(on: volumes, besides: names)
+  return VolumeListing(
+    volumes: volumes + logical.volumes, groups: logical.groups,
+    problems: problems + logical.problems)
 }
 
 /// Disks whose names do not tell their volumes apart.
