@@ -166,6 +166,9 @@ tests(of: "DiskImages", uses: ["Bytes", "Files", "BlockDevices"])
 tests(
   of: "Filesystems", uses: ["Bytes", "Files", "Hashing", "Compression", "BlockDevices"])
 tests(of: "Volumes", uses: ["Bytes", "Files", "BlockDevices", "DiskImages"])
+tests(
+  of: "Guests",
+  uses: ["Bytes", "Files", "BlockDevices", "DiskImages", "Volumes", "Filesystems"])
 tests(of: "Machines", uses: ["Bytes", "Files"])
 tests(of: "Stores", uses: ["Bytes", "Files", "Hashing"])
 tests(of: "Packs", uses: ["Bytes", "Hashing", "Compression", "Encryption", "Stores"])

@@ -48,7 +48,12 @@ package struct MountTree: Sendable {
     guard try place.attributes().kind == .directory else {
       throw PathError(.notADirectory, path)
     }
-    mounted[MountPoint(place)] = Place(fileSystem: fileSystem, item: fileSystem.root)
+    mount(Place(fileSystem: fileSystem, item: fileSystem.root), at: place)
+  }
+
+  /// Shows `place` where `point` is: a directory in a second place.
+  package mutating func mount(_ place: Place, at point: Place) {
+    mounted[MountPoint(point)] = place
   }
 
   /// What is at `path`.

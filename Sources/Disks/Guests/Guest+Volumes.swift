@@ -1,0 +1,63 @@
+package import Filesystems
+package import Volumes
+
+/// Volumes by name, and how each was found.
+extension Guest {
+  /// The volume that a person names: as the listing has it, or by a tag such as `UUID=…` or
+  /// `LABEL=…`.
+  ///
+  /// - Throws: ``GuestError`` where there is none, or more than one.
+  package func volume(named name: String) throws -> Volume {
+    var found = listing.volumes(called: name)
+    if found.isEmpty, name.contains("=") || name.hasPrefix("/dev/") {
+      found = listing.volumes(onMachine: name)
+    }
+    guard let volume = found.first else {
+      let known = listing.volumes.map { "\(FileName($0.name))" }.joined(separator: ", ")
+      throw GuestError("there is no volume \(FileName(name)); there are \(known)")
+    }
+    guard found.count == 1 else {
+      let names = found.map { "\(FileName($0.name))" }.joined(separator: ", ")
+      throw GuestError("\(FileName(name)) is more than one volume: \(names)")
+    }
+    return volume
+  }
+
+  /// The file system on a volume alone, without what the machine mounts into it.
+  ///
+  /// - Parameter name: as ``volume(named:)`` takes it.
+  /// - Throws: ``GuestError``; ``FileSystemError``.
+  package func tree(ofVolumeNamed name: String) throws -> MountTree {
+    MountTree(root: try fileSystem(on: volume(named: name)))
+  }
+
+  /// How a volume was found.
+  package enum Condition: Sendable, Equatable {
+    /// It has a file system that can be read.
+    case readable(FileSystemState)
+    /// It cannot be read, and why.
+    case unreadable(String)
+    /// It holds no files by itself.
+    case notFiles
+  }
+
+  /// Opens what is on a volume to see in what state it is.
+  package func condition(of volume: Volume) -> Condition {
+    if let problem = volume.problem { return .unreadable(problem) }
+    guard volume.content?.role == .fileSystem else { return .notFiles }
+    do { return .readable(try fileSystem(on: volume).state) } catch {
+      return .unreadable("\(error)")
+    }
+  }
+}
+
+extension Guest.Condition {
+  /// For listings; empty where there is nothing to say.
+  package var sentence: String {
+    switch self {
+    case .readable(let state): state.sentence
+    case .unreadable(let reason): "not readable: \(reason)"
+    case .notFiles: ""
+    }
+  }
+}
