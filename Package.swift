@@ -119,6 +119,10 @@ module(
   uses: ["CLinux", "Bytes", "Files", "Workers", "BlockDevices", "DiskImages"] + storage,
   packages: [system])
 module(
+  "FileRestores", in: "Engine",
+  uses: ["Bytes", "Files", "Workers", "BlockDevices", "Volumes", "Filesystems", "Guests"],
+  packages: [system])
+module(
   "Copies", in: "Engine", uses: ["Bytes", "Workers", "Backups", "Restores"] + storage)
 module(
   "Maintenance", in: "Engine", uses: ["Bytes", "Workers", "Copies"] + storage,
@@ -128,8 +132,8 @@ module(
 program(
   "kluis", in: "Interfaces",
   uses: [
-    "CLinux", "Bytes", "Files", "Workers", "DiskImages", "Backups", "Restores", "Copies",
-    "Maintenance",
+    "CLinux", "Bytes", "Files", "Workers", "BlockDevices", "DiskImages", "Volumes", "Filesystems",
+    "Guests", "Backups", "Restores", "FileRestores", "Copies", "Maintenance",
   ]
     + storage, packages: [system, arguments])
 
@@ -138,7 +142,8 @@ targets.append(
   .target(
     name: "TestSupport",
     dependencies: [
-      "Bytes", "Files", "Hashing", "Compression", "Encryption", "Stores", "Packs", system,
+      "Bytes", "Files", "BlockDevices", "Filesystems", "Hashing", "Compression", "Encryption",
+      "Stores", "Packs", system,
     ],
     path: "Tests/Support", swiftSettings: strictness))
 
@@ -183,6 +188,9 @@ tests(
 tests(
   of: "Restores",
   uses: ["Bytes", "Files", "Workers", "BlockDevices", "DiskImages", "Backups"] + storage)
+tests(
+  of: "FileRestores",
+  uses: ["Bytes", "Files", "Workers", "BlockDevices", "Volumes", "Filesystems", "Guests"])
 tests(of: "Copies", uses: ["Bytes", "Files", "Workers", "Backups", "Restores"] + storage)
 tests(
   of: "Maintenance",

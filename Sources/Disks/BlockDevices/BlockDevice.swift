@@ -16,4 +16,10 @@ package protocol BlockDevice: Sendable {
 
   /// Hints that `range` will be read soon.
   func willNeed(_ range: Range<UInt64>)
+
+  /// What the bytes from `offset` on are known by; nil where they have no name. The run may begin
+  /// before `offset` and is named so that it counts from there.
+  ///
+  /// - Parameter offset: less than ``byteCount``.
+  func contentRun(at offset: UInt64, _ scale: ContentRun.Scale) throws -> ContentRun?
 }

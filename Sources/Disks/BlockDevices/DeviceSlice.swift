@@ -26,6 +26,12 @@ package final class DeviceSlice: BlockDevice {
     return found.lowerBound - start..<min(found.upperBound - start, byteCount)
   }
 
+  package func contentRun(
+    at offset: UInt64, _ scale: ContentRun.Scale
+  ) throws -> ContentRun? {
+    try base.contentRun(at: start + offset, scale)?.prefix(byteCount - offset)
+  }
+
   package func willNeed(_ range: Range<UInt64>) {
     let range = range.clamped(to: 0..<byteCount)
     base.willNeed(start + range.lowerBound..<start + range.upperBound)

@@ -6,15 +6,22 @@ package import Volumes
 /// itself would see.
 package final class Guest: Sendable {
   package let listing: VolumeListing
-  private let opened = Mutex<[String: any FileSystem]>([:])
+  private let opened = Mutex<[String: OpenedFileSystem]>([:])
+
+  package typealias OpenedFileSystem = (volume: Volume, fileSystem: any FileSystem)
 
   package init(_ listing: VolumeListing) { self.listing = listing }
+
+  /// The file systems that were opened so far, by their volumes' names.
+  package var openedFileSystems: [OpenedFileSystem] {
+    opened.withLock { $0.values.sorted { $0.volume.name < $1.volume.name } }
+  }
 
   /// The file system on a volume; opened once.
   ///
   /// - Throws: ``GuestError`` where the volume holds none that can be read; ``FileSystemError``.
   package func fileSystem(on volume: Volume) throws -> any FileSystem {
-    if let known = opened.withLock({ $0[volume.name] }) { return known }
+    if let known = opened.withLock({ $0[volume.name] }) { return known.fileSystem }
     guard let device = volume.device else {
       throw GuestError("\(volume.name) cannot be read: \(volume.problem ?? "it is not there")")
     }
@@ -23,8 +30,8 @@ package final class Guest: Sendable {
       throw GuestError("\(volume.name) has no file system that can be read: \(found)")
     }
     return opened.withLock { opened in
-      if let first = opened[volume.name] { return first }
-      opened[volume.name] = fileSystem
+      if let first = opened[volume.name] { return first.fileSystem }
+      opened[volume.name] = (volume, fileSystem)
       return fileSystem
     }
   }

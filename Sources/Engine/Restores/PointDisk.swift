@@ -1,4 +1,4 @@
-internal import BlockDevices
+package import BlockDevices
 internal import Bytes
 internal import Hashing
 internal import Maps
@@ -65,6 +65,31 @@ package final class PointDisk: BlockDevice {
       number += 1
     }
     return nil
+  }
+
+  /// Chunks are named by their digests, and whole regions by their maps'.
+  package func contentRun(
+    at offset: UInt64, _ scale: ContentRun.Scale
+  ) throws -> ContentRun? {
+    let index = offset / Region.byteCount
+    let region = Region.range(index, diskByteCount: byteCount)
+    let number = firstRegion(atOrAfter: index)
+    guard number < regions.count, regions[number].index == index else {
+      return ContentRun(.zeros, byteCount: region.upperBound - offset)
+    }
+    let start = offset - region.lowerBound
+    if scale == .large {
+      return ContentRun(
+        regions[number].map.name(from: start), byteCount: region.upperBound - offset)
+    }
+    let extents = try extents(of: number)
+    let item = extents.item(at: Int(start))
+    let left = UInt64(extents.starts[item + 1]) - start
+    switch extents.items[item] {
+    case .zeros: return ContentRun(.zeros, byteCount: left)
+    case .chunk(let id, _):
+      return ContentRun(id.name(from: start - UInt64(extents.starts[item])), byteCount: left)
+    }
   }
 
   /// Nothing: who reads much reads it with several threads, which keep all cores busy by themselves.
@@ -148,5 +173,13 @@ package final class PointDisk: BlockDevice {
       if regions[middle].index < index { low = middle + 1 } else { high = middle }
     }
     return low
+  }
+}
+
+extension ContentID {
+  /// The name of what it holds from `offset` on.
+  fileprivate func name(from offset: UInt64) -> ContentRun.Name {
+    let words = digest.words
+    return .digest(words.0, words.1, words.2, words.3, offset: offset)
   }
 }

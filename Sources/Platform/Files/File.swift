@@ -9,7 +9,7 @@ package import SystemPackage
 /// file may serve several threads.
 package struct File: ~Copyable, Sendable {
   package let path: FilePath
-  private let descriptor: FileDescriptor
+  let descriptor: FileDescriptor
 
   deinit { try? descriptor.close() }
 
@@ -181,7 +181,7 @@ package struct File: ~Copyable, Sendable {
     return SharedBytes(base: base, byteCount: byteCount) { linux_unmap(mapped, byteCount) }
   }
 
-  private func checked(_ outcome: Int64, _ operation: StaticString) throws(FileError) -> Int64 {
+  func checked(_ outcome: Int64, _ operation: StaticString) throws(FileError) -> Int64 {
     guard outcome >= 0 else {
       throw FileError(operation, path, Errno(rawValue: Int32(truncatingIfNeeded: -outcome)))
     }

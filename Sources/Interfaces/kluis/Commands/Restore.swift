@@ -12,10 +12,12 @@ struct Restore: ParsableCommand {
         kluis restore disk web01 --to /images/web01-restored.img
         kluis restore vm web01 --as web01-copy --to /images/copy
         kluis restore disks web01 --to /images/web01-disks
+        kluis restore files web01 /etc/hosts --to /tmp/web01
         kluis restore secrets web01 --to /root/web01-secrets
       """,
     subcommands: [
-      RestoreDisk.self, RestoreVM.self, RestoreDisks.self, RestoreSecrets.self,
+      RestoreDisk.self, RestoreVM.self, RestoreDisks.self, RestoreFiles.self,
+      RestoreSecrets.self,
     ])
 }
 

@@ -1,0 +1,68 @@
+internal import Filesystems
+internal import Guests
+internal import Synchronization
+
+/// What a restore of files did, and what it could not do.
+package struct FileRestoreReport: Sendable {
+  package fileprivate(set) var files = 0
+  package fileprivate(set) var directories = 0
+  package fileprivate(set) var symbolicLinks = 0
+  package fileprivate(set) var hardLinks = 0
+  package fileprivate(set) var nodes = 0
+  /// Bytes of files, holes with them.
+  package fileprivate(set) var byteCount: UInt64 = 0
+
+  /// The first of what could not be restored, or not with all that belongs to it.
+  package fileprivate(set) var problems: [ItemProblem] = []
+  /// How many there are in all.
+  package fileprivate(set) var problemCount = 0
+
+  /// Files of another owner than this user, who may not give files away.
+  package fileprivate(set) var ownersLeft = 0
+  /// Items whose set-id bits, or capabilities that serve as such, were dropped.
+  package fileprivate(set) var setIDsDropped = 0
+  /// Devices, pipes and sockets that were left out.
+  package fileprivate(set) var nodesLeft = 0
+  /// Extended attributes that only root may set, by their namespace.
+  package fileprivate(set) var privilegedAttributesLeft: [String: Int] = [:]
+
+  static let problemLimit = 1_000
+}
+
+/// A report that many threads write to.
+final class RestoreTally: Sendable {
+  private let state = Mutex(FileRestoreReport())
+
+  var report: FileRestoreReport { state.withLock { $0 } }
+
+  func add(_ problems: [ItemProblem]) { for problem in problems { add(problem) } }
+
+  func add(_ problem: ItemProblem) {
+    state.withLock {
+      $0.problemCount += 1
+      if $0.problems.count < FileRestoreReport.problemLimit { $0.problems.append(problem) }
+    }
+  }
+
+  /// Notes what was made.
+  func made(_ kind: FileKind, byteCount: UInt64 = 0) {
+    state.withLock {
+      switch kind {
+      case .regular: $0.files += 1
+      case .directory: $0.directories += 1
+      case .symbolicLink: $0.symbolicLinks += 1
+      case .characterDevice, .blockDevice, .pipe, .socket: $0.nodes += 1
+      }
+      $0.byteCount &+= byteCount
+    }
+  }
+
+  func madeHardLink() { state.withLock { $0.hardLinks += 1 } }
+  func leftOwner() { state.withLock { $0.ownersLeft += 1 } }
+  func droppedSetID() { state.withLock { $0.setIDsDropped += 1 } }
+  func leftNode() { state.withLock { $0.nodesLeft += 1 } }
+
+  func leftPrivilegedAttribute(_ namespace: String) {
+    state.withLock { $0.privilegedAttributesLeft[namespace, default: 0] += 1 }
+  }
+}

@@ -1,0 +1,201 @@
+import ArgumentParser
+import BlockDevices
+import DiskImages
+import FileRestores
+import Files
+import Filesystems
+import Guests
+import Restores
+import SystemPackage
+import Tiers
+import Vaults
+import Volumes
+
+/// Options of every command that looks into disks.
+struct GuestOptions: ParsableArguments {
+  @Option(
+    name: .customLong("image"),
+    help: ArgumentHelp(
+      "Look into this disk image or block device instead of a point; several for several disks.",
+      valueName: "[name=]file"),
+    completion: .file())
+  var images: [String] = []
+
+  @Option(help: "Read from this tier: snapshot, vault, secondary or auto.")
+  var tier: TierChoice = .auto
+
+  /// Said in the help of commands that take places.
+  static let places = """
+    A place is POINT:/path on the machine's root volume, with what its fstab mounts; or
+    POINT:VOLUME:/path, where VOLUME is DISK, DISK/PARTITION, GROUP/VOLUME, UUID=… or LABEL=… as
+    `kluis volumes` prints them. In a point, a ":" belongs to the time while two digits follow:
+    web01@2026-11-22T15:04:05Z-7f3a:/etc/hosts. With --image it is /path or VOLUME:/path alone.
+    """
+}
+
+/// Disks to look into: those of a recovery point, or images.
+struct GuestSource {
+  /// What it is, for messages: a point's id, or the images' names.
+  let name: String
+  let guest: Guest
+  let point: RecoveryPoint?
+
+  /// Opens a point, as it is typed.
+  static func open(
+    point text: String, _ tier: TierChoice, _ vault: Vault, _ session: Session
+  ) throws -> GuestSource {
+    let listed = try vault.point(text, in: tier.name, notices: session.notices)
+    return try open(listed, tier, vault, session)
+  }
+
+  static func open(
+    _ listed: ListedPoint, _ tier: TierChoice, _ vault: Vault, _ session: Session
+  ) throws -> GuestSource {
+    let open = try tier.open(listed, in: vault, notices: session.notices)
+    let contents = PointContents(open)
+    let disks = try listed.point.disks.map {
+      NamedDisk(name: $0.name, device: try PointDisk($0, in: contents))
+    }
+    return GuestSource(
+      name: listed.point.id, guest: Guest(try findVolumes(on: disks)), point: listed.point)
+  }
+
+  /// Opens images, each FILE or NAME=FILE.
+  static func open(images: [String]) throws -> GuestSource {
+    var disks: [NamedDisk] = []
+    for text in images {
+      let (name, path) = namedImage(text)
+      guard !disks.contains(where: { $0.name == name }) else {
+        throw ValidationError("two images are called \(quoted(name)): give --image NAME=FILE")
+      }
+      disks.append(NamedDisk(name: name, device: try DiskImage(opening: path)))
+    }
+    return GuestSource(
+      name: images.joined(separator: ", "), guest: Guest(try findVolumes(on: disks)), point: nil)
+  }
+
+  /// A file whose own name has a "=" is meant as it is where it exists.
+  private static func namedImage(_ text: String) -> (name: String, path: FilePath) {
+    let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    if parts.count == 2, !parts[0].isEmpty, !parts[0].contains("/"), !parts[1].isEmpty {
+      let isWhole = (try? fileStatus(FilePath(text))) ?? nil
+      if isWhole == nil { return (String(parts[0]), FilePath(String(parts[1]))) }
+    }
+    let path = FilePath(text)
+    return (path.lastComponent?.stem ?? text, path)
+  }
+
+  /// Whether all bytes are the same, as the disks' trees tell; false where that is not known.
+  func hasSameDisks(as other: GuestSource) -> Bool {
+    guard let point, let otherPoint = other.point else { return false }
+    return point.disks.map { [$0.name, $0.root, "\($0.size)"] }
+      == otherPoint.disks.map { [$0.name, $0.root, "\($0.size)"] }
+  }
+
+  /// The tree in which a place lies: the machine's own, or a volume's.
+  func tree(_ volume: String?) throws -> MountTree {
+    guard let volume else { return try guest.machineTree() }
+    return try guest.tree(ofVolumeNamed: volume)
+  }
+}
+
+/// Runs a command that looks into one point or image.
+struct GuestSession {
+  let session: Session
+  let options: GuestOptions
+  private let vault: Vault?
+
+  init(session: Session, options: GuestOptions, vault: Vault? = nil) {
+    self.session = session
+    self.options = options
+    self.vault = vault
+  }
+
+  static func run(
+    _ shared: [SharedOptions], _ options: GuestOptions, harmless: String = "Nothing was changed.",
+    _ body: (GuestSession) throws -> Void
+  ) throws {
+    try Session.run(shared, harmless: harmless) { session in
+      var vault: Vault?
+      if options.images.isEmpty {
+        vault = try session.openVault()
+        try options.tier.check(in: vault!)
+      }
+      try body(GuestSession(session: session, options: options, vault: vault))
+    }
+  }
+
+  /// Whether places have no point before them.
+  var isOnImages: Bool { vault == nil }
+
+  func requireVault() throws -> Vault {
+    guard let vault else { throw ValidationError("this needs a vault, and not --image") }
+    return vault
+  }
+
+  /// The disks of a point, or the images.
+  func source(_ point: String?) throws -> GuestSource {
+    guard let vault else { return try GuestSource.open(images: options.images) }
+    guard let point, !point.isEmpty else {
+      throw ValidationError("name a point: POINT or POINT:/path (see `kluis points`), or --image")
+    }
+    return try GuestSource.open(point: point, options.tier, vault, session)
+  }
+
+  /// A place as it was typed, with a point before it or none.
+  func address(_ text: String) -> GuestAddress {
+    if !isOnImages { return GuestAddress(text) }
+    var address = GuestAddress("")
+    address.point = nil
+    address.place = GuestPlace(text)
+    return address
+  }
+
+  /// Places as they were typed, together with what they lie in; each point is opened once.
+  ///
+  /// Without any, the images themselves.
+  func places(_ texts: [String]) throws -> [(source: GuestSource, places: [GuestPlace])] {
+    if texts.isEmpty, !isOnImages { _ = try source(nil) }
+    let addresses = (texts.isEmpty ? [""] : texts).map(address)
+    var all: [(point: String?, places: [GuestPlace])] = []
+    for address in addresses {
+      if let known = all.firstIndex(where: { $0.point == address.point }) {
+        all[known].places.append(address.place)
+      } else {
+        all.append((address.point, [address.place]))
+      }
+    }
+    return try all.map { (try source($0.point), $0.places) }
+  }
+
+  func states(of sources: [GuestSource]) -> [StateReport] {
+    sources.flatMap { source in
+      source.guest.openedFileSystems.map { volume, fileSystem in
+        StateReport(
+          volume: volume.name, type: fileSystem.typeName, state: fileSystem.state.sentence)
+      }
+    }
+  }
+
+  /// Says in which state the file systems are that were opened; one that may be behind what the
+  /// machine had written is degraded.
+  func tellStates(of source: GuestSource) {
+    for (volume, fileSystem) in source.guest.openedFileSystems {
+      let state = fileSystem.state
+      if state == FileSystemState() { continue }
+      let text = "\(volume.name) (\(fileSystem.typeName)): \(state.sentence)"
+      if case .notReplayed = state.journal {
+        session.notices.add(text)
+      } else if !session.options.quiet {
+        printError("note: \(text)")
+      }
+    }
+  }
+}
+
+/// The state of a file system, as `--json` shows it.
+struct StateReport: Encodable {
+  let volume: String
+  let type: String
+  let state: String
+}

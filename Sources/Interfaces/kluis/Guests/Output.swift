@@ -1,0 +1,63 @@
+import Bytes
+import FoundationEssentials
+import SystemPackage
+
+/// Standard output for what is long: lines and bytes are gathered and written in large pieces.
+final class Output {
+  private var pending: [UInt8] = []
+  private static let limit = 64 << 10
+
+  func line(_ text: String) throws {
+    try part(text)
+    pending.append(UInt8(ascii: "\n"))
+  }
+
+  /// Text that does not end a line.
+  func part(_ text: String) throws {
+    pending += text.utf8
+    if pending.count >= Self.limit { try flush() }
+  }
+
+  func write(_ bytes: RawSpan) throws {
+    try flush()
+    try bytes.withUnsafeBytes { _ = try FileDescriptor.standardOutput.writeAll($0) }
+  }
+
+  func flush() throws {
+    let bytes = pending
+    pending = []
+    _ = try FileDescriptor.standardOutput.writeAll(bytes)
+  }
+}
+
+/// Writes a JSON object with one long list in it, an element at a time.
+struct JSONListOutput {
+  private let output: Output
+  private let encoder = JSONEncoder()
+  private var isFirst = true
+
+  /// - Parameter list: the name of the list in the object.
+  init(_ output: Output, list: String) throws {
+    self.output = output
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    try output.line("{\"\(list)\": [")
+  }
+
+  mutating func add(_ value: some Encodable) throws {
+    let text = String(decoding: try encoder.encode(value), as: UTF8.self)
+    if !isFirst { try output.line(",") }
+    isFirst = false
+    try output.part("  " + text)
+  }
+
+  /// Ends the list, adds what is known at its end, and ends the object.
+  func finish(_ members: [(name: String, value: any Encodable)]) throws {
+    try output.line("\n]")
+    for (name, value) in members {
+      let text = String(decoding: try encoder.encode(value), as: UTF8.self)
+      try output.line(", \"\(name)\": \(text)")
+    }
+    try output.line("}")
+    try output.flush()
+  }
+}
