@@ -134,6 +134,14 @@ package final class MappedDevice: BlockDevice {
     }
   }
 
+  package func contentRun(
+    at offset: UInt64, _ scale: ContentRun.Scale
+  ) throws -> ContentRun? {
+    let piece = piece(at: offset)
+    guard let area = piece.area else { return ContentRun(.zeros, byteCount: piece.byteCount) }
+    return try area.device.contentRun(at: area.offset, scale)?.prefix(piece.byteCount)
+  }
+
   package func willNeed(_ range: Range<UInt64>) {
     let range = range.clamped(to: 0..<byteCount)
     var position = range.lowerBound

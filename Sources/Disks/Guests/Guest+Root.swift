@@ -3,13 +3,8 @@ internal import Volumes
 
 /// The tree that the machine itself would see.
 extension Guest {
-  /// Finds the volume that holds the machine's root directory and mounts on it what the machine's
-  /// `/etc/fstab` says, the nearest to the root first.
-  ///
-  /// - Returns: the tree, and a sentence on each thing that should be in it and is not.
-  /// - Throws: ``GuestError`` where no volume looks like a root, or several do, with what to name
-  ///   instead.
-  package func machineTree() throws -> (tree: MountTree, problems: [String]) {
+  /// Mounts what is nearest to the root first.
+  func makeMachineTree() throws -> MachineTree {
     let root = try rootVolume()
     var tree = MountTree(root: try fileSystem(on: root))
     var problems: [String] = []
@@ -60,10 +55,21 @@ extension Guest {
     if candidates.count == 1 { return candidates[0] }
     let certain = candidates.filter { isNamedAsRoot($0) }
     if certain.count == 1 { return certain[0] }
+    if candidates.isEmpty, let only = onlyFileSystem() { return only }
     throw GuestError(
       candidates.isEmpty
         ? "no volume looks like the root of a machine" + choice(among: listing.volumes)
         : "several volumes look like the root of a machine" + choice(among: candidates))
+  }
+
+  /// The only volume that holds anything, where that can be read: an image of a file system alone.
+  private func onlyFileSystem() -> Volume? {
+    let holding = listing.volumes.filter { volume in
+      volume.problem != nil
+        || [.fileSystem, .encrypted, .raid, .physicalVolume].contains(volume.content?.role)
+    }
+    guard holding.count == 1, case .readable = condition(of: holding[0]) else { return nil }
+    return holding[0]
   }
 
   /// Whether a tree has what every Linux has at its root.

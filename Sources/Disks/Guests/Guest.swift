@@ -7,6 +7,7 @@ package import Volumes
 package final class Guest: Sendable {
   package let listing: VolumeListing
   private let opened = Mutex<[String: OpenedFileSystem]>([:])
+  private let machine = Mutex<MachineTree?>(nil)
 
   package typealias OpenedFileSystem = (volume: Volume, fileSystem: any FileSystem)
 
@@ -16,6 +17,24 @@ package final class Guest: Sendable {
   package var openedFileSystems: [OpenedFileSystem] {
     opened.withLock { $0.values.sorted { $0.volume.name < $1.volume.name } }
   }
+
+  /// The tree that the machine itself would see: its root volume, found by what is on it, with what
+  /// its `/etc/fstab` mounts there. Made once.
+  ///
+  /// - Returns: the tree, and a sentence on each thing that should be in it and is not.
+  /// - Throws: ``GuestError`` where no volume looks like a root, or several do, with what to name
+  ///   instead.
+  package func machineTree() throws -> MachineTree {
+    if let known = machine.withLock({ $0 }) { return known }
+    let made = try makeMachineTree()
+    machine.withLock { $0 = made }
+    return made
+  }
+
+  package typealias MachineTree = (tree: MountTree, problems: [String])
+
+  /// What is missing from the machine's tree, where that was asked for.
+  package var mountProblems: [String] { machine.withLock { $0?.problems ?? [] } }
 
   /// The file system on a volume; opened once.
   ///

@@ -27,7 +27,7 @@ struct Kluis: ParsableCommand {
       Init.self, BackupCommand.self, Transfer.self, Replicate.self, Points.self, Show.self,
       Stats.self, Restore.self, Create.self, Recover.self, Replaced.self, Verify.self,
       ScrubCommand.self, AddCopy.self, ReplaceCopy.self, Convert.self, RebuildIndex.self, Copy.self,
-      KeyCommand.self, List.self, Cat.self, Find.self,
+      KeyCommand.self, VolumesCommand.self, List.self, Cat.self, Find.self,
       Diff.self, Versions.self,
     ])
 

@@ -94,7 +94,7 @@ struct GuestSource {
 
   /// The tree in which a place lies: the machine's own, or a volume's.
   func tree(_ volume: String?) throws -> MountTree {
-    guard let volume else { return try guest.machineTree() }
+    guard let volume else { return try guest.machineTree().tree }
     return try guest.tree(ofVolumeNamed: volume)
   }
 }
@@ -179,7 +179,12 @@ struct GuestSession {
 
   /// Says in which state the file systems are that were opened; one that may be behind what the
   /// machine had written is degraded.
+  ///
+  /// Says what is missing from the machine's tree as well.
   func tellStates(of source: GuestSource) {
+    if !session.options.quiet {
+      for problem in source.guest.mountProblems { printError("note: \(problem)") }
+    }
     for (volume, fileSystem) in source.guest.openedFileSystems {
       let state = fileSystem.state
       if state == FileSystemState() { continue }
