@@ -106,7 +106,7 @@ import Testing
     let whole = try openImage(bytes).bytes("/frag1.bin")
     let record = try place("/frag1.bin")
     bytes.put(UInt64(written), at: record + 40)
-    seal(&bytes, record)
+    sealRecords(&bytes, record)
     let fileSystem = try openImage(bytes)
     let content = try fileSystem.content(of: fileSystem.item("/frag1.bin"))
     #expect(
@@ -116,7 +116,7 @@ import Testing
       try content.extent(at: UInt64(written))
         == FileExtent(byteCount: UInt64(whole.count - written), storage: .zeros))
     bytes.put(UInt64(whole.count + 1), at: record + 40)
-    seal(&bytes, record)
+    sealRecords(&bytes, record)
     #expect(throws: FileSystemError.self) { try openImage(bytes).names(in: ItemID(0)) }
   }
 
@@ -131,7 +131,7 @@ import Testing
     bytes.put(0x2A43_20A3 as UInt32, at: record + 12)  // 2001-02-03 04:05:06
     bytes[record + 23] = zone
     bytes[record + 21] = 137
-    seal(&bytes, record)
+    sealRecords(&bytes, record)
     let fileSystem = try openImage(bytes)
     #expect(
       try fileSystem.attributes(of: fileSystem.item("/README.TXT")).modified
@@ -149,10 +149,10 @@ import Testing
     #expect(bytes[record + 35] == 42)
     bytes[record + 35] = 30
     bytes[record + 128] = 0xE1
-    seal(&bytes, record)
+    sealRecords(&bytes, record)
     #expect(try openImage(bytes).bytes(String(path.prefix(47))).count == 12)
     bytes[record + 128] = 0xC2
-    seal(&bytes, record)
+    sealRecords(&bytes, record)
     let said = complaint {
       let fileSystem = try openImage(bytes)
       _ = try fileSystem.names(in: fileSystem.item("/Dir With Spaces"))
@@ -177,7 +177,7 @@ import Testing
     bytes.put(last, at: record + 52)
     bytes.put(2000 as UInt64, at: record + 40)
     bytes.put(2000 as UInt64, at: record + 56)
-    seal(&bytes, record)
+    sealRecords(&bytes, record)
     let fileSystem = try openImage(bytes)
     let content = try fileSystem.content(of: fileSystem.item("/README.TXT"))
     #expect(try content.extent(at: 0).byteCount == 512)
@@ -198,7 +198,7 @@ import Testing
 }
 
 /// Makes the checksum of an item's records fit again.
-func seal(_ bytes: inout [UInt8], _ record: Int) {
+func sealRecords(_ bytes: inout [UInt8], _ record: Int) {
   var sum: UInt16 = 0
   let end = min(record + 32 * (1 + Int(bytes[record + 1])), bytes.count)
   for index in record..<end where index != record + 2 && index != record + 3 {
