@@ -4,8 +4,8 @@ import Glibc
 import TestSupport
 import Testing
 
-/// Reads images that were changed at random and whole trees of them, and expects of a reader no more
-/// than it promises: no trap, no endless way, and extents that make sense.
+/// Reads whole trees of images that were changed at random, and expects of a reader no more than it
+/// promises: no trap, no endless way, and extents that make sense.
 struct ReaderFuzz {
   let name: String
   let base: [UInt8]

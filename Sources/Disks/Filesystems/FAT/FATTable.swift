@@ -11,10 +11,14 @@ struct FATTable: Sendable {
   let heap: ClusterHeap
   let cache: BlockCache
 
-  /// What the table of a boot sector holds first: the media byte, in whichever copy.
+  /// Whether a copy begins as that of a boot sector: with its media byte, in an entry that is
+  /// otherwise of ones.
   func begins(with media: UInt8) throws -> Bool {
     var window = CacheWindow(cache)
-    return try outcomes(of: { try window.integer(at: $0, as: UInt8.self) }).contains(media)
+    let ones: UInt32 = width == .bits12 ? 0xF00 : 0xFF00
+    return try outcomes(of: { try value(of: 0, in: $0, &window) }).contains {
+      $0 & (0xFF | ones) == ones | UInt32(media)
+    }
   }
 
   /// What is found in the copies that can be read.
