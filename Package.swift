@@ -169,7 +169,8 @@ tests(of: "Encryption", uses: ["Bytes", "Hashing"])
 tests(of: "BlockDevices", uses: ["Bytes"])
 tests(of: "DiskImages", uses: ["Bytes", "Files", "BlockDevices"])
 tests(
-  of: "Filesystems", uses: ["Bytes", "Files", "Hashing", "Compression", "BlockDevices"])
+  of: "Filesystems",
+  uses: ["Bytes", "Files", "Hashing", "Compression", "BlockDevices", "DiskImages"])
 tests(of: "Volumes", uses: ["Bytes", "Files", "BlockDevices", "DiskImages"])
 tests(
   of: "Guests",

@@ -56,6 +56,11 @@ package struct MountTree: Sendable {
     mounted[MountPoint(point)] = place
   }
 
+  /// Whether a file system is the root's or mounted somewhere.
+  package func shows(_ fileSystem: any FileSystem) -> Bool {
+    root.fileSystem === fileSystem || mounted.values.contains { $0.fileSystem === fileSystem }
+  }
+
   /// What is at `path`.
   ///
   /// - Parameter followingLast: whether a link at the very end is followed as well.

@@ -55,7 +55,7 @@ package final class ContentComparison {
       var step: UInt64 = 0
       for scale in [ContentRun.Scale.large, .small] {
         guard let run = try a.run(at: position, scale), let other = try b.run(at: position, scale)
-        else { break }
+        else { continue }
         if run.name == other.name {
           step = min(run.byteCount, other.byteCount)
           break

@@ -49,20 +49,21 @@ package struct TreeWalk {
   private let tree: MountTree
   private var levels: [Level] = []
   /// The directory that was given last, which is entered next.
-  private var ahead: (place: MountTree.Place, path: GuestPath)?
-  private var visited: Set<PlaceIdentity> = []
+  private var ahead: (place: MountTree.Place, path: GuestPath, isMounted: Bool)?
+  /// Directories that were entered, and whether as something that is mounted.
+  private var visited: [PlaceIdentity: Bool] = [:]
 
   /// - Parameter start: the directory of which everything is visited, itself not.
   package init(_ tree: MountTree, below start: MountTree.Place, at path: GuestPath) {
     self.tree = tree
-    ahead = (start, path)
+    ahead = (start, path, false)
   }
 
   /// The next item; nil at the end. A directory's content follows, unless ``skip()`` is called.
   package mutating func next() -> Step? {
-    if let (place, path) = ahead {
+    if let (place, path, isMounted) = ahead {
       ahead = nil
-      if let problem = enter(place, path) { return .problem(path, problem) }
+      if let problem = enter(place, path, isMounted) { return .problem(path, problem) }
     }
     while !levels.isEmpty {
       guard let entry = levels[levels.count - 1].entries.popLast() else {
@@ -82,12 +83,13 @@ package struct TreeWalk {
     let path = level.path.appending(entry.name)
     if let problem = problem(with: entry, in: level) { return .problem(path, problem) }
     let place = tree.place(of: entry, in: level.place)
-    let isMounted = place.fileSystem !== level.place.fileSystem
+    let isMounted =
+      place.fileSystem !== level.place.fileSystem || place.item != entry.item
     let item = WalkedItem(
       path: path, place: place, depth: levels.count - 1,
       kind: isMounted ? .directory : entry.kind)
     do {
-      if try item.kind() == .directory { ahead = (place, path) }
+      if try item.kind() == .directory { ahead = (place, path, isMounted) }
     } catch { return .problem(path, error) }
     return .item(item)
   }
@@ -103,13 +105,18 @@ package struct TreeWalk {
   }
 
   /// - Returns: why its names, or all of them, cannot be had.
-  private mutating func enter(_ place: MountTree.Place, _ path: GuestPath) -> (any Error)? {
+  private mutating func enter(
+    _ place: MountTree.Place, _ path: GuestPath, _ isMounted: Bool
+  ) -> (any Error)? {
     let key = PlaceIdentity(place)
+    if let wasMounted = visited[key] {
+      // A machine may well show a directory in two places, and has it once.
+      return isMounted || wasMounted ? nil : WalkError.enteredBefore
+    }
+    visited[key] = isMounted
     var entries: [DirectoryEntry] = []
     var problem: (any Error)?
-    if !visited.insert(key).inserted {
-      problem = WalkError.enteredBefore
-    } else if path.components.count > Self.depthLimit {
+    if path.components.count > Self.depthLimit {
       problem = WalkError.tooDeep
     } else {
       do {

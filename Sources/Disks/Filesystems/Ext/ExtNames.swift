@@ -50,6 +50,10 @@ extension ExtVolume {
       }
       return Array(link.map.extracting(0..<Int(link.byteCount)))
     }
-    return try ExtContent(link, on: self).bytes(limit: Int(limit))
+    let target = try ExtContent(link, on: self).bytes(limit: Int(limit)).prefix { $0 != 0 }
+    guard !target.isEmpty else {
+      throw damaged(link.structure, "where the symbolic link leads was never written")
+    }
+    return Array(target)
   }
 }

@@ -1,65 +1,77 @@
 internal import BlockDevices
 internal import Bytes
 
-/// A file system that is being opened: its superblock, or a copy of that.
+/// A file system that is being opened: what its journal holds is put over it, and its superblock is
+/// read again then.
 struct ExtOpening {
-  let volume: ExtVolume
-  let state: FileSystemState
+  private(set) var volume: ExtVolume
+  private(set) var state: FileSystemState
 
   /// - Throws: ``FileSystemError`` where the device has the file system, and it cannot be read. Nil
   ///   where it has another one.
   init?(_ device: any BlockDevice) throws {
     guard let found = try ExtSuperblockSearch(device) else { return nil }
-    let volume = ExtVolume(device, found.superblock)
-    self.volume = volume
-    var state = FileSystemState()
-    state.warnings = found.warnings
-    self.state = state
+    volume = ExtVolume(device, found.superblock)
+    state = FileSystemState(warnings: found.warnings)
+    try openJournal(isCopy: !found.warnings.isEmpty)
+    let superblock = volume.superblock
+    if superblock.hasErrors { state.warnings.append("errors were found on it") }
+    if !superblock.features.compatible.contains(.journal), !superblock.wasUnmounted {
+      state.warnings.append("it has no journal and was not unmounted")
+    }
+    if UInt64(superblock.blockByteCount) * superblock.blockCount > device.byteCount {
+      state.warnings.append("the device ends before the file system does")
+    }
   }
-}
 
-/// Finds the superblock; a copy where the first one is damaged.
-struct ExtSuperblockSearch {
-  static let place: UInt64 = 1024
-
-  let superblock: ExtSuperblock
-  var warnings: [String] = []
-
-  /// Nil where the first superblock has not even the magic number: what copies lie behind it may be
-  /// those of a file system that was there before.
-  init?(_ device: any BlockDevice) throws {
-    guard device.holds(UInt64(ExtSuperblock.byteCount), at: Self.place) else { return nil }
-    let bytes = try device.bytes(at: Self.place, count: ExtSuperblock.byteCount)
-    guard try bytes.span.bytes.littleEndian(at: 0x38) == ExtSuperblock.magic else { return nil }
+  /// - Parameter isCopy: whether the superblock is a copy, which does not know how it was left.
+  private mutating func openJournal(isCopy: Bool) throws {
+    let superblock = volume.superblock
+    let needsRecovery = superblock.features.incompatible.contains(.needsRecovery)
+    guard superblock.features.compatible.contains(.journal) else {
+      guard !needsRecovery else {
+        throw volume.damaged("the superblock", "a journal is needed, and there is none")
+      }
+      return
+    }
+    guard superblock.journalInode != 0 else {
+      guard !needsRecovery else {
+        throw FileSystemError(
+          .unsupported, in: superblock.typeName, "the journal",
+          "it is on another device, and holds what is missing here")
+      }
+      return
+    }
+    if needsRecovery || isCopy { return try replay(isCopy: isCopy) }
     do {
-      superblock = try ExtSuperblock(bytes.span.bytes)
-    } catch let error as FileSystemError where error.problem == .damaged {
-      guard let copy = try copiedSuperblock(on: device, insteadOf: bytes) else { throw error }
-      superblock = copy
-      warnings = [
-        "the superblock is damaged (\(error.reason)); the copy of group \(copy.group) was read"
-      ]
+      let file = try JournalFile(of: volume)
+      if file.superblock.start != 0 {
+        state.journal = .notReplayed(
+          reason: "the file system says that it needs nothing of what its journal holds")
+      }
+    } catch let error as FileSystemError {
+      state.warnings.append("the journal cannot be read: \(error.reason)")
     }
   }
-}
 
-/// The first copy that is not damaged, where block sizes and groups are as they usually are.
-private func copiedSuperblock(
-  on device: any BlockDevice, insteadOf first: [UInt8]
-) throws -> ExtSuperblock? {
-  for shift in 0...6 {
-    let size: UInt64 = 1024 << UInt64(shift)
-    for group: UInt64 in [1, 3, 5, 7, 9] {
-      let place = (group * size * 8 + (shift == 0 ? 1 : 0)) * size
-      guard device.holds(UInt64(ExtSuperblock.byteCount), at: place) else { continue }
-      let bytes = try device.bytes(at: place, count: ExtSuperblock.byteCount)
-      guard try bytes.span.bytes.littleEndian(at: 0x38) == ExtSuperblock.magic,
-        let copy = try? ExtSuperblock(bytes.span.bytes),
-        copy.blockByteCount == Int(size), UInt64(copy.group) == group,
-        UInt64(copy.blocksPerGroup) == size * 8
-      else { continue }
-      return copy
+  private mutating func replay(isCopy: Bool) throws {
+    let file = try JournalFile(of: volume)
+    if file.superblock.error != 0 { state.warnings.append("an error ended its journal") }
+    guard file.superblock.start != 0 else {
+      if !isCopy { state.warnings.append("it was not unmounted, and its journal is empty") }
+      return
     }
+    let scan = try JournalScan(file)
+    let replay = try JournalReplay(file, scan)
+    state.journal =
+      try FastCommits.areThere(in: file, behind: scan.nextSequence)
+      ? .notReplayed(
+        reason: "\(replay.transactionCount) transactions were, but not the fast commits behind them"
+      )
+      : .replayed(transactions: replay.transactionCount)
+    guard let again = try ExtSuperblockSearch(replay.overlay) else {
+      throw volume.damaged("the superblock", "the journal replaces it by something else")
+    }
+    volume = ExtVolume(replay.overlay, overlay: replay.overlay, again.superblock)
   }
-  return nil
 }

@@ -34,11 +34,19 @@ struct GuestOptions: ParsableArguments {
 }
 
 /// Disks to look into: those of a recovery point, or images.
-struct GuestSource {
+final class GuestSource {
   /// What it is, for messages: a point's id, or the images' names.
   let name: String
   let guest: Guest
   let point: RecoveryPoint?
+  /// The trees that were asked for.
+  private var trees: [MountTree] = []
+
+  private init(name: String, guest: Guest, point: RecoveryPoint?) {
+    self.name = name
+    self.guest = guest
+    self.point = point
+  }
 
   /// Opens a point, as it is typed.
   static func open(
@@ -94,8 +102,25 @@ struct GuestSource {
 
   /// The tree in which a place lies: the machine's own, or a volume's.
   func tree(_ volume: String?) throws -> MountTree {
-    guard let volume else { return try guest.machineTree().tree }
-    return try guest.tree(ofVolumeNamed: volume)
+    let tree = try volume.map { try guest.tree(ofVolumeNamed: $0) } ?? machineTree()
+    trees.append(tree)
+    return tree
+  }
+
+  /// The file systems in the trees that were asked for.
+  var fileSystemsInUse: [Guest.OpenedFileSystem] {
+    guest.openedFileSystems.filter { opened in
+      trees.contains { $0.shows(opened.fileSystem) }
+    }
+  }
+
+  private func machineTree() throws -> MountTree {
+    do { return try guest.machineTree().tree } catch let error as GuestError {
+      // A lone file system that is no machine's root can only be meant itself.
+      let volumes = guest.listing.volumes.filter { $0.content?.role == .fileSystem }
+      guard volumes.count == 1 else { throw error }
+      return try guest.tree(ofVolumeNamed: volumes[0].name)
+    }
   }
 }
 
@@ -170,7 +195,7 @@ struct GuestSession {
 
   func states(of sources: [GuestSource]) -> [StateReport] {
     sources.flatMap { source in
-      source.guest.openedFileSystems.map { volume, fileSystem in
+      source.fileSystemsInUse.map { volume, fileSystem in
         StateReport(
           volume: volume.name, type: fileSystem.typeName, state: fileSystem.state.sentence)
       }
@@ -182,19 +207,24 @@ struct GuestSession {
   ///
   /// Says what is missing from the machine's tree as well.
   func tellStates(of source: GuestSource) {
-    if !session.options.quiet {
-      for problem in source.guest.mountProblems { printError("note: \(problem)") }
-    }
-    for (volume, fileSystem) in source.guest.openedFileSystems {
+    for problem in source.guest.mountProblems { session.note(problem) }
+    for (volume, fileSystem) in source.fileSystemsInUse {
       let state = fileSystem.state
       if state == FileSystemState() { continue }
       let text = "\(volume.name) (\(fileSystem.typeName)): \(state.sentence)"
       if case .notReplayed = state.journal {
         session.notices.add(text)
-      } else if !session.options.quiet {
-        printError("note: \(text)")
+      } else {
+        session.note(text)
       }
     }
+  }
+}
+
+extension Session {
+  /// Says what a reader should know, on standard error, so that it is not among what is read.
+  fileprivate func note(_ text: String) {
+    if !options.quiet { printError("note: \(text)") }
   }
 }
 

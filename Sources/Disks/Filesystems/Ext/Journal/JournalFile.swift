@@ -1,0 +1,65 @@
+internal import BlockDevices
+internal import Bytes
+
+/// The file that is the journal, by blocks of its own numbers.
+struct JournalFile {
+  let volume: ExtVolume
+  let superblock: JournalSuperblock
+  private let content: ExtContent
+
+  /// - Throws: ``FileSystemError`` where it is damaged.
+  init(of volume: ExtVolume) throws {
+    self.volume = volume
+    let inode = try volume.inode(volume.superblock.journalInode)
+    func wrong(_ reason: String) -> FileSystemError { volume.damaged("the journal", reason) }
+    guard inode.kind == .regular, inode.linkCount > 0,
+      !inode.flags.contains(.inlineData), !inode.flags.contains(.encrypted)
+    else { throw wrong("\(inode.structure) is none") }
+    content = ExtContent(inode, on: volume)
+    let size = volume.superblock.blockByteCount
+    guard content.byteCount >= UInt64(size) else { throw wrong("it is empty") }
+    let first = try Self.block(0, of: content, on: volume)
+    let head = first.span.bytes.extracting(0..<JournalSuperblock.byteCount)
+    superblock = try JournalSuperblock(head, blockByteCount: size, wrong: wrong)
+    guard UInt64(superblock.blockCount) <= content.byteCount / UInt64(size) else {
+      throw wrong("it is shorter than the \(superblock.blockCount) blocks that it says")
+    }
+  }
+
+  /// Where a block of the journal lies on the device.
+  func place(of number: UInt32) throws -> UInt64 {
+    try Self.place(of: number, in: content, on: volume)
+  }
+
+  func block(_ number: UInt32) throws -> [UInt8] {
+    try Self.block(number, of: content, on: volume)
+  }
+
+  /// The block behind `number`, or the first one where the log ends.
+  func next(_ number: UInt32, by count: UInt32 = 1) -> UInt32 {
+    let length = UInt64(superblock.end - superblock.first)
+    let distance = UInt64(number - superblock.first) + UInt64(count)
+    return superblock.first + UInt32(distance % length)
+  }
+
+  private static func block(
+    _ number: UInt32, of content: ExtContent, on volume: ExtVolume
+  ) throws -> [UInt8] {
+    let place = try place(of: number, in: content, on: volume)
+    let size = volume.superblock.blockByteCount
+    guard volume.device.holds(UInt64(size), at: place) else {
+      throw volume.damaged("the journal", "the device ends before its block \(number)")
+    }
+    return try volume.device.bytes(at: place, count: size)
+  }
+
+  private static func place(
+    of number: UInt32, in content: ExtContent, on volume: ExtVolume
+  ) throws -> UInt64 {
+    let offset = UInt64(number) * UInt64(volume.superblock.blockByteCount)
+    guard offset < content.byteCount,
+      case .volume(let place) = try content.extent(at: offset).storage
+    else { throw volume.damaged("the journal", "its block \(number) is missing") }
+    return place
+  }
+}

@@ -1,0 +1,165 @@
+import Filesystems
+import Glibc
+import SystemPackage
+import TestSupport
+import Testing
+
+/// Images as a backup of a running machine has them: copied at random moments from a file system
+/// that is being changed.
+///
+/// `KLUIS_CRASH_IMAGES` says how many; each is shown by the kernel, after its own replay, and by us.
+@Suite(.serialized) struct ExtCrashTests {
+  private struct Setting {
+    let format: [String]
+    let mount: String
+
+    init(_ format: String, mount: String = "commit=1") {
+      self.format = format.split(separator: " ").map(String.init)
+      self.mount = mount
+    }
+  }
+
+  private static let settings = [
+    Setting("-t ext4 -b 4096 -J size=4"),
+    Setting("-t ext4 -b 1024 -J size=1", mount: "data=journal"),
+    Setting("-t ext4 -b 1024 -J size=1 -O ^metadata_csum", mount: "journal_checksum"),
+    Setting("-t ext3 -b 1024 -J size=1"),
+    Setting("-t ext4 -b 4096 -J size=4", mount: "data=writeback,journal_async_commit"),
+    Setting("-t ext4 -b 4096 -J size=4 -O inline_data,orphan_file,metadata_csum_seed"),
+    Setting("-t ext4 -b 4096 -J size=4", mount: "data=journal"),
+    Setting(
+      "-t ext4 -b 2048 -J size=2 -O ^metadata_csum,^64bit",
+      mount: "data=writeback,journal_async_commit"),
+    Setting("-t ext4 -b 4096 -C 16384 -J size=4 -O bigalloc", mount: "nodelalloc"),
+    Setting("-t ext4 -b 1024 -J size=1 -O ^metadata_csum,^64bit"),
+    Setting("-t ext3 -b 4096 -J size=4", mount: "data=journal"),
+    Setting(
+      "-t ext4 -b 1024 -J size=1 -O ea_inode,meta_bg,^resize_inode", mount: "max_batch_time=0"),
+  ]
+
+  private static var imageCount: Int {
+    getenv("KLUIS_CRASH_IMAGES").flatMap { Int(String(cString: $0)) } ?? 12
+  }
+
+  private struct Tally {
+    var compared = 0
+    var replayed = 0
+    var refused = 0
+    var torn = 0
+    var kernelErrors = 0
+  }
+
+  @Test func `an image of a running machine shows what the kernel shows after its replay`() throws {
+    guard canMount() else { return }
+    let seed = Seed.ofThisRun
+    var random = seed.random
+    let directory = try TemporaryDirectory()
+    let host = try? cloningHost(in: directory)
+    defer { if let host { _ = try? output(of: "umount", host.string) } }
+    var tally = Tally()
+    let perBatch = min(12, max(3, Self.imageCount / Self.settings.count))
+    var batch = 0
+    while tally.compared + tally.refused < Self.imageCount {
+      let setting = Self.settings[batch % Self.settings.count]
+      try compareBatch(
+        setting, count: perBatch, seed: random.next() >> 16, in: host ?? directory.path,
+        mountingAt: directory.path, &tally, "\(seed), batch \(batch)")
+      batch += 1
+    }
+    print(
+      "\(seed): \(tally.compared) images compared, \(tally.replayed) replayed, \(tally.torn) torn, "
+        + "\(tally.kernelErrors) paths that neither reads; \(tally.refused) refused by both")
+    #expect(tally.replayed > 0)
+  }
+
+  /// A place where a file is copied in one moment by sharing its blocks.
+  private func cloningHost(in directory: TemporaryDirectory) throws -> FilePath {
+    // In memory, since every sync of the writer comes down to a sync of this.
+    let disk =
+      access("/dev/shm", W_OK) == 0
+      ? FilePath("/dev/shm/\(directory.path.lastComponent!)") : directory.appending("host.img")
+    defer { unlink(disk.string) }
+    let place = directory.appending("host")
+    try output(of: "truncate", "-s", "4G", disk.string)
+    try output(of: "mkfs.xfs", "-q", disk.string)
+    mkdir(place.string, 0o700)
+    try output(of: "mount", "-o", "loop", disk.string, place.string)
+    return place
+  }
+
+  private func compareBatch(
+    _ setting: Setting, count: Int, seed: UInt64, in directory: FilePath,
+    mountingAt mounts: FilePath, _ tally: inout Tally, _ name: String
+  ) throws {
+    let image = directory.appending("source.img")
+    try makeExtImage(image, megabytes: 48, options: setting.format)
+    do {
+      let mounted = try MountedImage(image, at: mounts.appending("source"), options: setting.mount)
+      try output(
+        of: "python3", "-c", crashScript, image.string, mounted.place.string, directory.string,
+        "\(count)", "\(seed)")
+    }
+    unlink(image.string)
+    for number in 0..<count {
+      let copy = directory.appending("\(number).img")
+      try compare(
+        copy, mountingAt: mounts.appending("copy"), &tally,
+        "\(name), \(setting.format) \(setting.mount), seed \(seed), image \(number)")
+      unlink(copy.string)
+      unlink(copy.string + ".torn")
+    }
+  }
+
+  /// Whether a listing does not read a path, or what it is in. Of an image that is damaged one may
+  /// find it so and the other not: the kernel skips a broken block of a directory, and we do not;
+  /// it needs the index of a directory, and we do not.
+  private func isBelowAnError(_ path: String, _ lines: [String: String]) -> Bool {
+    var path = path[...]
+    while true {
+      if lines[String(path)]?.hasSuffix("ERROR") ?? false { return true }
+      guard let slash = path.lastIndex(of: "/") else { return false }
+      path = path[..<slash]
+    }
+  }
+
+  private func compare(
+    _ copy: FilePath, mountingAt place: FilePath, _ tally: inout Tally, _ name: String
+  ) throws {
+    // Ours first, for the kernel writes.
+    let ours = Result { try openExt(copy) }
+      .map { (TreeListing($0, tellsAccess: false), $0.state) }
+    let kept = copy.removingLastComponent().appending("kept.img")
+    if getenv("KLUIS_KEEP_IMAGES") != nil { try output(of: "cp", copy.string, kept.string) }
+    let kernels = try kernelTree(of: copy, at: place, options: "rw", tellsAccess: false)
+    var isOdd = false
+    switch (ours, kernels) {
+    case (.failure, nil): tally.refused += 1
+    case (.failure(let error), _?):
+      Issue.record("\(name): the kernel shows what is refused here: \(error)")
+      isOdd = true
+      tally.compared += 1
+    case (.success(let (_, state)), nil):
+      Issue.record("\(name): the kernel refuses what is shown here, \(state.sentence)")
+      isOdd = true
+      tally.compared += 1
+    case (.success(let (listing, state)), let kernels?):
+      let isTorn = access(copy.string + ".torn", F_OK) == 0
+      func isTold(_ path: String) -> Bool {
+        !isTorn || !isBelowAnError(path, kernels) && !isBelowAnError(path, listing.lines)
+      }
+      let found = differences(
+        listing.lines.filter { isTold($0.key) }, kernels.filter { isTold($0.key) })
+      tally.torn += isTorn ? 1 : 0
+      let reasons = listing.errors.prefix(3).map { "\($0.key): \($0.value)" }
+      if !found.isEmpty { isOdd = true }
+      #expect(found.isEmpty, "\(name), \(state.sentence), \(reasons)")
+      tally.compared += 1
+      if case .replayed = state.journal { tally.replayed += 1 }
+      tally.kernelErrors += kernels.values.count { $0.contains("ERROR") }
+    }
+    if isOdd, let keep = getenv("KLUIS_KEEP_IMAGES") {
+      try output(
+        of: "cp", kept.string, String(cString: keep) + "/\(tally.compared + tally.refused).img")
+    }
+  }
+}
