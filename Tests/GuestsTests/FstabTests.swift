@@ -1,5 +1,7 @@
 import Filesystems
+import TestSupport
 import Testing
+import Volumes
 
 @testable import Guests
 
@@ -36,5 +38,21 @@ import Testing
     let entries = parseFstab(Array(lines.joined(separator: "\n").utf8))
     #expect(entries.map(\.isAutomatic) == [false, true, true])
     #expect(entries[2].type == "auto" && entries[2].options == [])
+  }
+
+  @Test func `tables of any bytes are read, and names of any kind looked up`() {
+    var random = Seed.ofThisRun.random
+    let lines = [
+      "UUID=0a-1 / ext4 errors=remount-ro 0 1", "LABEL=\"a\\040b\" /b\\134\\0 vfat noauto 0 0",
+      "/dev/mapper/a--b-c /c", "/dev/disk/by-label/a\\x20\\xZZ\\x /d", "/dev/nvme0n1p1 /e",
+      "/dev/sdzzz9999 /../f//g none bind", "/dev/mapper/--- /h", "/dev/// /i",
+    ]
+    let listing = VolumeListing(volumes: [], problems: [])
+    for _ in 0..<5000 {
+      let table = lines.shuffled(using: &random).prefix(4).joined(separator: "\n")
+      for entry in parseFstab(mutated(Array(table.utf8), &random)) {
+        #expect(entry.point.isAbsolute && listing.volumes(onMachine: entry.deviceText).isEmpty)
+      }
+    }
   }
 }

@@ -33,6 +33,11 @@ package func machineFixture(_ name: String) throws -> [UInt8] {
   try readFile(fixtures.appending("Machines").appending(name))
 }
 
+/// The bytes of a file below `Fixtures/LVM`: what LVM2 wrote of a volume group.
+package func volumeGroupFixture(_ name: String) throws -> [UInt8] {
+  try readFile(fixtures.appending("LVM").appending(name))
+}
+
 private func fixturePath(_ name: String) -> FilePath {
   fixtures.appending("Formats").appending(name)
 }

@@ -11,8 +11,8 @@ package final class BlockCache: Sendable {
   private let blockLimit: Int
   private let recent: Mutex<Recent>
 
-  /// Two generations: what is asked for in the older one moves to the younger; when that is full the
-  /// older is dropped.
+  /// Two generations: what is asked for in the older one moves to the younger; when that is full
+  /// the older is dropped.
   private struct Recent {
     var young: [UInt64: [UInt8]] = [:]
     var old: [UInt64: [UInt8]] = [:]

@@ -2,9 +2,9 @@ package import BlockDevices
 
 /// A file system on a device, opened for reading; the device is never written.
 ///
-/// Nothing on the disk is trusted: every call throws where a structure is damaged, and none traps or
-/// goes on without end. A journal that the machine left unfinished is replayed into an ``Overlay``
-/// when the file system is opened. Calls may come from several threads at once.
+/// Nothing on the disk is trusted: every call throws where a structure is damaged, and none traps
+/// or goes on without end. A journal that the machine left unfinished is replayed into an
+/// ``Overlay`` when the file system is opened. Calls may come from several threads at once.
 package protocol FileSystem: AnyObject, Sendable {
   /// Opens the file system on `device`; nil where it holds another one or none.
   ///

@@ -2,8 +2,8 @@ package import Filesystems
 
 /// File systems joined to one tree, as a machine mounts them.
 ///
-/// A path is resolved as the machine's kernel would: symbolic links lead from the machine's own root,
-/// and a directory on which something is mounted shows what is mounted.
+/// A path is resolved as the machine's kernel would: symbolic links lead from the machine's own
+/// root, and a directory on which something is mounted shows what is mounted.
 package struct MountTree: Sendable {
   /// A file or directory in the tree.
   package struct Place: Sendable {

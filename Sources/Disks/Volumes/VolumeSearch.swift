@@ -94,10 +94,10 @@ func content(of device: any BlockDevice) -> (content: Signature?, problem: Strin
 extension Signature {
   /// Whether this is what the disk holds, and what looks like a partition table is not one.
   ///
-  /// Boot sectors of Windows file systems end as a master boot record does, and have code or a table
-  /// of their own where its entries are. A GUID partition table has checksums, and is meant unless
-  /// nothing announces it.
-  /// An old RAID's superblock at the end may belong to the last partition as well as to the disk.
+  /// Boot sectors of Windows file systems end as a master boot record does, and have code or a
+  /// table of their own where its entries are. A GUID partition table has checksums, and is meant
+  /// unless nothing announces it. An old RAID's superblock at the end may belong to the last
+  /// partition as well as to the disk.
   fileprivate func rules(over table: PartitionTable, on device: any BlockDevice) -> Bool {
     if table.isDoubtful { return true }
     if table.kind == .gpt { return false }

@@ -157,8 +157,8 @@ extension VolumeGroup {
 
 /// Volumes that a snapshot changes, and in what way.
 ///
-/// A snapshot is two volumes: one that names the origin and the store where what was changed is kept,
-/// and that store, which has the snapshot's name for people. The origin is read as it is.
+/// A snapshot is two volumes: one that names the origin and the store where what was changed is
+/// kept, and that store, which has the snapshot's name for people. The origin is read as it is.
 private func snapshots(in group: VolumeGroup) -> [String: String] {
   var found: [String: String] = [:]
   for volume in group.logicalVolumes {

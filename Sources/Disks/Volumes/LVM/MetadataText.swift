@@ -6,8 +6,8 @@
 ///     value   := number | string | word | "[" [value ("," value)*] "]"
 ///     string  := '"' (byte | "\" byte)* '"'
 ///
-/// Words are of letters, digits and `_.+-/@`; "#" begins a comment up to the end of the line; a zero
-/// byte ends the text. Source: LVM2, libdm/libdm-config.c and lib/format_text/export.c.
+/// Words are of letters, digits and `_.+-/@`; "#" begins a comment up to the end of the line; a
+/// zero byte ends the text. Source: LVM2, libdm/libdm-config.c and lib/format_text/export.c.
 indirect enum MetadataValue: Sendable, Equatable {
   case integer(Int64)
   case text(String)

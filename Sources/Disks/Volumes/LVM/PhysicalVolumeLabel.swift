@@ -8,8 +8,8 @@ internal import Bytes
 ///     area  := offset:u64 size:u64, in bytes
 ///     none  := 0:16
 ///
-/// The first list of areas is for data, the second for metadata. The checksum is over the sector from
-/// `headerPlace`'s own place on. Source: LVM2, lib/label/label.c and lib/format_text/layout.h.
+/// The first list of areas is for data, the second for metadata. The checksum is over the sector
+/// from `headerPlace`'s own place on. Source: LVM2, lib/label/label.c and lib/format_text/layout.h.
 struct PhysicalVolumeLabel: Equatable {
   struct Area: Equatable {
     let offset: UInt64

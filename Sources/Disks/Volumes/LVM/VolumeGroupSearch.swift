@@ -1,6 +1,7 @@
 internal import BlockDevices
 
-/// The logical volumes on the physical volumes among `volumes`, and what is wrong with their groups.
+/// The logical volumes on the physical volumes among `volumes`, and what is wrong with their
+/// groups.
 ///
 /// Called by its name, a group must not be taken for a disk or for another group: where one has the
 /// name of a disk, or several have one name, they go by their UUIDs.

@@ -8,8 +8,8 @@ internal import Bytes
 ///               entriesCRC:u32
 ///     entry  := type:GUID partition:GUID first:u64 last:u64 attributes:u64 name:72
 ///
-/// Places are numbers of sectors. One header lies in sector 1 with its entries behind it, another in
-/// the last sector with its own before it. Source: UEFI Specification 2.10, 5.3.
+/// Places are numbers of sectors. One header lies in sector 1 with its entries behind it, another
+/// in the last sector with its own before it. Source: UEFI Specification 2.10, 5.3.
 struct GUIDPartitionTable {
   let other: UInt64
   let uuid: String

@@ -3,8 +3,9 @@ internal import BlockDevices
 /// The partition table of a disk; nil where it has none.
 ///
 /// A GUID partition table goes before a master boot record where that has a protective entry, as
-/// hybrid ones do, or where that is lost. Sectors of 512 and of 4,096 bytes are tried; which of both
-/// a master boot record counts by, it does not say, so that of which more partitions hold something.
+/// hybrid ones do, or where that is lost. Sectors of 512 and of 4,096 bytes are tried; which of
+/// both a master boot record counts by, it does not say, so that of which more partitions hold
+/// something.
 ///
 /// - Throws: what the device throws.
 func partitionTable(of device: any BlockDevice) throws -> PartitionTable? {
