@@ -79,7 +79,7 @@ extension ExtVolume {
     inBlock place: UInt64, _ index: UInt64, of directory: ExtInode,
     _ visit: (borrowing RawEntry) throws -> Bool
   ) throws -> Bool {
-    let bytes = try block(place, of: "directory \(directory.structure)")
+    let bytes = try fileBlock(place, of: "directory \(directory.structure)")
     let span = bytes.span.bytes
     if superblock.hasMetadataChecksums {
       guard try isIntact(directoryBlock: span, index, of: directory) else {

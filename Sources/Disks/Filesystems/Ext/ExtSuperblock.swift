@@ -104,6 +104,11 @@ struct ExtSuperblock: Sendable {
     (blockCount - firstDataBlock + blocksPerGroup - 1) / blocksPerGroup
   }
 
+  /// Blocks of a group's table of inodes.
+  var inodeTableBlockCount: UInt64 {
+    (UInt64(inodesPerGroup) + UInt64(inodesPerBlock) - 1) / UInt64(inodesPerBlock)
+  }
+
   var inodesPerBlock: UInt32 { UInt32(blockByteCount / inodeByteCount) }
 
   /// The block of the first superblock, from which the group descriptors are counted.
