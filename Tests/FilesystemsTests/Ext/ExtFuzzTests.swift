@@ -76,7 +76,12 @@ import Testing
       try makeExtImage(
         image, megabytes: format.contains("65536") ? 24 : 6,
         options: format.split(separator: " ").map(String.init), tree: tree)
-      if format.contains("-J") { try fillJournal(image, in: directory) }
+      if format.contains("-J") {
+        try fillJournal(image, in: directory)
+      } else {
+        // Makes the index of directories.
+        try output(of: "e2fsck", arguments: ["-fyD", image.string], allowing: [0, 1])
+      }
       let bytes = try readFile(image)
       let device = RecordingDevice(bytes)
       let fileSystem = try #require(try ExtFileSystem.open(device))
@@ -176,12 +181,15 @@ struct DamagedWalk {
     case .directory:
       guard depth < 12 else { return }
       var children: [ItemID] = []
+      var last: FileName?
       attempt {
         try fileSystem.forEachEntry(of: item) {
           children.append($0.item)
+          last = $0.name
           return children.count < 2000
         }
       }
+      if let last { attempt { _ = try fileSystem.entry(named: last, in: item) } }
       for child in children { read(fileSystem, child, depth: depth + 1) }
     default: break
     }

@@ -113,8 +113,21 @@ import Testing
       #expect(damaged.state.sentence.contains("the copy of group 1 was read"))
       #expect(differences(TreeListing(damaged).lines, whole.lines).isEmpty)
     }
-    // Without the magic number it may have been another file system's place.
-    #expect(try opened(changing: 1024 + 0x38, to: [0, 0]) == nil)
+  }
+
+  @Test func `a superblock that is gone is replaced by its copy only when asked to`() throws {
+    guard areInstalled("mke2fs", "debugfs", "python3") else { return }
+    try makeImage("-t ext4 -b 1024")
+    let whole = TreeListing(try openExt(image))
+    // What was there before another file system was made has such copies as well.
+    let zeros = [UInt8](repeating: 0, count: 2048)
+    #expect(try opened(changing: 0, to: zeros) == nil)
+    let device = PatchedDevice(try readFile(image), [.init(offset: 0, bytes: zeros)])
+    let found = try #require(try openFileSystemByCopies(on: device))
+    #expect(found.state.sentence.contains("gone; the copy of group 1"))
+    #expect(differences(TreeListing(found).lines, whole.lines).isEmpty)
+    let empty = PatchedDevice([UInt8](repeating: 0, count: 1 << 24), [])
+    #expect(try openFileSystemByCopies(on: empty) == nil)
   }
 
   @Test func `a damaged group descriptor is read from its copy`() throws {

@@ -35,6 +35,9 @@ struct ExtSuperblock: Sendable {
   let uuid: [UInt8]
   let journalInode: UInt32
   let journalDevice: UInt32
+  /// For the index of directories.
+  let hashSeed: [UInt32]
+  let hashesAreUnsigned: Bool
   let wasUnmounted: Bool
   let hasErrors: Bool
   /// What every checksum begins with.
@@ -87,6 +90,11 @@ struct ExtSuperblock: Sendable {
     uuid = Array(identity)
     journalInode = try bytes.littleEndian(at: 0xE0)
     journalDevice = try bytes.littleEndian(at: 0xE4)
+    hashSeed = [
+      try bytes.littleEndian(at: 0xEC), try bytes.littleEndian(at: 0xF0),
+      try bytes.littleEndian(at: 0xF4), try bytes.littleEndian(at: 0xF8),
+    ]
+    hashesAreUnsigned = try bytes.littleEndian(at: 0x160, as: UInt32.self) & 2 != 0
     let state: UInt16 = try bytes.littleEndian(at: 0x3A)
     wasUnmounted = state & 1 != 0
     let errors: UInt32 = try bytes.littleEndian(at: 0x194)
