@@ -39,6 +39,7 @@ bench: build ## Measure against restic, borg and casync (an hour, 60 GB of disk)
 	Benchmarks/make-images
 	Benchmarks/compare
 	Benchmarks/copies
+	Benchmarks/files
 
 tsan: packages ## Look for data races in the engine
 	TSAN_OPTIONS=suppressions=$(CURDIR)/.ci/tsan-suppressions $(SWIFT) test --sanitize=thread \

@@ -15,12 +15,12 @@ package struct Fingerprint: Sendable, Equatable, BitwiseCopyable {
 
 /// Computes fingerprints with libcrypto, five times as fast as SHA-256; one for each thread.
 ///
-/// A fingerprint is the GMAC of the bytes (NIST SP 800-38D, AES-128-GCM without a plaintext) under a
-/// secret random key and a nonce of zeros. Two chunks that were chosen without knowledge of the key
-/// share one with a chance of n / 2^128, where n is their length in blocks of 16 bytes (the bound
-/// of GHASH; section 2 of McGrew and Viega, "The Security and Performance of GCM"): less than 2^-109
-/// for the longest chunk. That the nonce is used again is harmless as long as fingerprints are kept
-/// as secret as their key, which is why they are kept beside it and nowhere else.
+/// A fingerprint is the GMAC of the bytes (NIST SP 800-38D, AES-128-GCM without a plaintext) under
+/// a secret random key and a nonce of zeros. Two chunks that were chosen without knowledge of the
+/// key share one with a chance of n / 2^128, where n is their length in blocks of 16 bytes (the
+/// bound of GHASH; section 2 of McGrew and Viega, "The Security and Performance of GCM"): less than
+/// 2^-109 for the longest chunk. That the nonce is used again is harmless as long as fingerprints
+/// are kept as secret as their key, which is why they are kept beside it and nowhere else.
 package struct Fingerprinter: ~Copyable {
   private let context: OpaquePointer
 

@@ -11,9 +11,9 @@ internal import SystemPackage
 ///     table       := (region:u64 map:32 offset:u64 count:u32)*n
 ///     trailer     := tableOffset:u64 n:u32 digest:32
 ///
-/// Integers are little-endian. A region's fingerprints are those of the chunks of its map, in order;
-/// `offset` says where they begin. The digest is SHA-256 of header, table, `tableOffset` and `n`. A
-/// fingerprint by itself needs none: one that is damaged recognises nothing. Version 1.
+/// Integers are little-endian. A region's fingerprints are those of the chunks of its map, in
+/// order; `offset` says where they begin. The digest is SHA-256 of header, table, `tableOffset` and
+/// `n`. A fingerprint by itself needs none: one that is damaged recognises nothing. Version 1.
 ///
 /// Only a help: a file that is missing, damaged or old costs the next backup time and nothing else.
 struct FingerprintFile: Sendable {

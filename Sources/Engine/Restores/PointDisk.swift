@@ -8,8 +8,8 @@ package import Vaults
 
 /// A disk of a recovery point, read at any place without restoring it; every chunk checked.
 ///
-/// Safe for several threads. A read of a part of a chunk decodes the whole and keeps it for a while;
-/// reads of small parts in order have the next chunks decoded ahead.
+/// Safe for several threads. A read of a part of a chunk decodes the whole and keeps it for a
+/// while; reads of small parts in order have the next chunks decoded ahead.
 package final class PointDisk: BlockDevice {
   package let byteCount: UInt64
   private let contents: PointContents
@@ -92,7 +92,8 @@ package final class PointDisk: BlockDevice {
     }
   }
 
-  /// Nothing: who reads much reads it with several threads, which keep all cores busy by themselves.
+  /// Nothing: who reads much reads it with several threads, which keep all cores busy by
+  /// themselves.
   package func willNeed(_ range: Range<UInt64>) {}
 
   // MARK: one region

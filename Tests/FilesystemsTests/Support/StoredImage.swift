@@ -12,10 +12,11 @@ struct StoredImage: CustomStringConvertible, Sendable {
 
   static let exFAT = StoredImage(name: "exfat-512", byteCount: 4 << 20)
   static let fat12 = StoredImage(name: "fat12", byteCount: 2880 << 10)
+  static let fat16 = StoredImage(name: "fat16", byteCount: 5 << 20)
   static let fat32 = StoredImage(name: "fat32", byteCount: 36 << 20)
   static let all = [
     exFAT, StoredImage(name: "exfat-4096", byteCount: 16 << 20),
-    fat12, StoredImage(name: "fat16", byteCount: 5 << 20),
+    fat12, fat16,
     StoredImage(name: "fat16-4096", byteCount: 40 << 20), fat32,
   ]
 

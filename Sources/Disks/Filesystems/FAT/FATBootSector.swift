@@ -32,7 +32,6 @@ struct FATBootSector: Sendable, Equatable {
 
   /// What is in the sector; nil where it is no boot sector of FAT.
   init?(_ bytes: RawSpan) throws(TruncatedInput) {
-    let jump: UInt8 = try bytes.littleEndian(at: 0)
     let oem = try bytes.field(at: 3, count: 8)
     if oem.starts(with: "NTFS    ") || oem.starts(with: "EXFAT   ") { return nil }
     let sectorByteCount = UInt64(try bytes.littleEndian(at: 11, as: UInt16.self))
@@ -42,8 +41,7 @@ struct FATBootSector: Sendable, Equatable {
     rootEntryCount = UInt64(try bytes.littleEndian(at: 17, as: UInt16.self))
     media = try bytes.littleEndian(at: 21)
     isSigned = try bytes.littleEndian(at: 510, as: UInt16.self) == 0xAA55
-    guard isSigned || jump == 0xEB || jump == 0xE9,
-      (512...4096).contains(sectorByteCount), sectorByteCount.nonzeroBitCount == 1,
+    guard (512...4096).contains(sectorByteCount), sectorByteCount.nonzeroBitCount == 1,
       sectorsPerCluster.nonzeroBitCount == 1, reservedSectorCount > 0, fatCount > 0,
       media == 0xF0 || media >= 0xF8
     else { return nil }

@@ -11,10 +11,23 @@ struct FATTable: Sendable {
   let heap: ClusterHeap
   let cache: BlockCache
 
-  /// What the table of a boot sector holds first: the media byte, in whichever copy.
+  /// Whether a copy begins as that of a boot sector: with its media byte, in an entry that is
+  /// otherwise of ones.
   func begins(with media: UInt8) throws -> Bool {
     var window = CacheWindow(cache)
-    return try copies.contains { try window.integer(at: $0, as: UInt8.self) == media }
+    let ones: UInt32 = width == .bits12 ? 0xF00 : 0xFF00
+    return try outcomes(of: { try value(of: 0, in: $0, &window) }).contains {
+      $0 & (0xFF | ones) == ones | UInt32(media)
+    }
+  }
+
+  /// What is found in the copies that can be read.
+  ///
+  /// - Throws: where there is none, what the first one threw.
+  private func outcomes<Found>(of look: (_ copy: UInt64) throws -> Found) throws -> [Found] {
+    let results = copies.map { copy in Result { try look(copy) } }
+    let found = results.compactMap { try? $0.get() }
+    return try found.isEmpty ? [results[0].get()] : found
   }
 
   /// The entry that has no cluster and says how the volume was left.
@@ -22,11 +35,11 @@ struct FATTable: Sendable {
   /// - Returns: whether it was unmounted, and whether no errors were met.
   func state() throws -> (isUnmounted: Bool, isWithoutErrors: Bool) {
     var window = CacheWindow(cache)
-    let value = try value(of: 1, in: copies[0], &window)
+    let word = try outcomes(of: { try value(of: 1, in: $0, &window) })[0]
     switch width {
     case .bits12: return (true, true)
-    case .bits16: return (value & 0x8000 != 0, value & 0x4000 != 0)
-    case .bits32: return (value & 0x0800_0000 != 0, value & 0x0400_0000 != 0)
+    case .bits16: return (word & 0x8000 != 0, word & 0x4000 != 0)
+    case .bits32: return (word & 0x0800_0000 != 0, word & 0x0400_0000 != 0)
     }
   }
 
