@@ -51,6 +51,8 @@ extension Guest {
         return .notFiles
       }
       return .readable(try fileSystem(on: volume).state)
+    } catch is GuestError {
+      return .unreadable("\(volume.content?.typeName ?? "this") is not read")
     } catch {
       return .unreadable("\(error)")
     }
