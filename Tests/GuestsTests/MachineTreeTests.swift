@@ -157,6 +157,70 @@ struct MachineTreeTests {
     }
   }
 
+  @Test func `a root on a logical volume over two disks is found, and its fstab's names hold`()
+    throws
+  {
+    let root = directory.appending("root")
+    try output(of: "truncate", "-s", "8M", root.string)
+    let table = "/dev/mapper/my--group-the--root / ext4\n/dev/my-group/home /home ext4\n"
+    try makeExt4(
+      on: root, at: 0, Self.rootFiles.merging(["etc/fstab": table]) { $1 }, uuid: Self.uuids.root,
+      label: "root")
+    let home = directory.appending("home")
+    try output(of: "truncate", "-s", "8M", home.string)
+    try makeExt4(on: home, at: 0, ["a/b": "of the home"], uuid: Self.uuids.boot, label: "home")
+    let (rootBytes, homeBytes) = (try readFile(root), try readFile(home))
+    let half = 4 << 20
+    // Crosswise, so that neither disk has the whole of either.
+    var volumes = [
+      SamplePhysicalVolume(
+        uuid: String(repeating: "a", count: 32), areas: [],
+        data: Array(homeBytes[half...] + rootBytes[..<half])),
+      SamplePhysicalVolume(
+        uuid: String(repeating: "b", count: 32), areas: [],
+        data: Array(rootBytes[half...] + homeBytes[..<half])),
+    ]
+    func volume(_ name: String, _ first: String, _ second: String) -> String {
+      """
+      \(name) { id = "\(name)" status = ["READ", "VISIBLE"] segment_count = 2
+      segment1 { start_extent = 0 extent_count = 4 type = "striped" stripes = [\(first)] }
+      segment2 { start_extent = 4 extent_count = 4 type = "striped" stripes = [\(second)] } }
+      """
+    }
+    let members = zip(["p", "q"], volumes).map {
+      "\($0) { id = \"\($1.uuidText)\" pe_start = 2048 pe_count = 8 }"
+    }
+    let text = """
+      my-group { id = "G" seqno = 1 extent_size = 2048
+      physical_volumes { \(members.joined(separator: " ")) }
+      logical_volumes { \(volume("the-root", "\"p\", 4", "\"q\", 0"))
+      \(volume("home", "\"q\", 4", "\"p\", 0")) } }
+      """
+    volumes[1].areas = [.init(offset: 4096, byteCount: 65536, text: text, textOffset: 65400)]
+    let machine = Guest(
+      try findVolumes(
+        on: zip(["sda", "sdb"], volumes).map {
+          NamedDisk(name: $0, device: MemoryDevice($1.bytes))
+        }))
+    let (tree, problems) = try machine.machineTree()
+    #expect(problems == [] && machine.listing.problems == [])
+    #expect(try self.text("/etc/hosts", in: tree) == "127.0.0.1 web01\n")
+    #expect(try self.text("/home/a/b", in: tree) == "of the home")
+  }
+
+  @Test func `an image of one file system is its root, recognised by a copy if need be`() throws {
+    let image = directory.appending("alone")
+    try output(of: "truncate", "-s", "64M", image.string)
+    try output(of: "mkfs.fat", "-F", "32", "-n", "ALONE", image.string)
+    #expect(try guest(image).machineTree().tree.root.fileSystem.typeName == "vfat")
+    var bytes = try readFile(image)
+    for place in 0..<512 { bytes[place] = 0 }
+    try writeFile(bytes, to: image)
+    let damaged = try guest(image)
+    #expect(damaged.listing.volumes.map(\.content) == [nil])
+    #expect(try damaged.machineTree().tree.root.fileSystem.typeName == "vfat")
+  }
+
   @Test func `where no volume is a root it is said what there is`() throws {
     let image = try partitioned("first", 1)
     do {

@@ -74,6 +74,11 @@ struct PartitionTableTests {
       let table = try #require(try partitionTable(of: MemoryDevice(damaged)))
       #expect(table.entries == whole.entries)
       #expect(table.problems.count == 1 && table.problems[0].contains("the backup at the end"))
+      // A disk that has grown, or whose end is lost, has it elsewhere.
+      if place > 0 {
+        let grown = damaged + [UInt8](repeating: 0, count: 1 << 20)
+        #expect(try partitionTable(of: MemoryDevice(grown))?.entries == whole.entries)
+      }
       damaged[bytes.count - sectorByteCount + 17] ^= 1
       let none = try #require(try partitionTable(of: MemoryDevice(damaged)))
       #expect(none.kind == .dos && none.problems.count == 1)

@@ -1,4 +1,5 @@
 import BlockDevices
+import Bytes
 import DiskImages
 import SystemPackage
 import TestSupport
@@ -84,6 +85,49 @@ struct SignatureTests {
     try expectAsBlkid()
     // On something larger, that ends within a sector.
     try output(of: "truncate", "-s", "+100001", image.string)
+    try expectAsBlkid()
+  }
+
+  @Test(arguments: ["0.90", "0.90 swapped", "1.0", "1.1", "1.2"])
+  func `members of a software RAID are named as blkid names them`(version: String) throws {
+    let byteCount = 3 << 20 + 5 << 10
+    var bytes = [UInt8](repeating: 0, count: byteCount)
+    func put(_ offset: Int, _ number: UInt32) {
+      let stored = version == "0.90 swapped" ? number.byteSwapped : number
+      for index in 0..<4 {
+        bytes[offset + index] = UInt8(truncatingIfNeeded: stored >> UInt32(8 * index))
+      }
+    }
+    let places = ["1.0": (byteCount / 512 - 16) / 8 * 4096, "1.1": 0, "1.2": 4096]
+    if let place = places[version] {
+      for (offset, number) in [
+        (0, 0xA92B_4EFC), (4, 1), (72, 1), (92, 2), (144, UInt32(place / 512)), (220, 2),
+      ] as [(Int, UInt32)] { put(place + offset, number) }
+      bytes.replaceSubrange(place + 16..<place + 32, with: 1...16)
+      bytes.replaceSubrange(place + 32..<place + 41, with: Array("host:data".utf8))
+      var sum: UInt64 = 0
+      for offset in stride(from: place, to: place + 260, by: 4) {
+        sum += try UInt64(bytes.span.bytes.littleEndian(at: offset, as: UInt32.self))
+      }
+      put(place + 216, UInt32(truncatingIfNeeded: sum + sum >> 32))
+    } else {
+      let place = byteCount / 65536 * 65536 - 65536
+      for (offset, number) in [
+        (0, 0xA92B_4EFC), (8, 90), (20, 0x0102_0304), (52, 0x1112_1314), (56, 0x2122_2324),
+        (60, 0x3132_3334),
+      ] as [(Int, UInt32)] { put(place + offset, number) }
+    }
+    try writeFile(bytes, to: image)
+    #expect(try blkid("TYPE") == "linux_raid_member")
+    try expectAsBlkid()
+  }
+
+  @Test func `a physical volume of LVM2 is named as blkid names it`() throws {
+    let sample = SamplePhysicalVolume(
+      uuid: "0123456789abcdefABCDEFghijklmnop", areas: [],
+      data: [UInt8](repeating: 1, count: 1 << 20))
+    try writeFile(sample.bytes, to: image)
+    #expect(try blkid("TYPE") == "LVM2_member")
     try expectAsBlkid()
   }
 

@@ -47,7 +47,7 @@ extension Guest {
   /// The one volume that looks like a machine's root; of several the one that says so itself.
   private func rootVolume() throws -> Volume {
     let candidates = listing.volumes.filter { volume in
-      guard volume.content?.role == .fileSystem, volume.device != nil,
+      guard volume.content?.role ?? .fileSystem == .fileSystem, volume.device != nil,
         let fileSystem = try? fileSystem(on: volume)
       else { return false }
       return looksLikeRoot(MountTree(root: fileSystem))
@@ -65,8 +65,10 @@ extension Guest {
   /// The only volume that holds anything, where that can be read: an image of a file system alone.
   private func onlyFileSystem() -> Volume? {
     let holding = listing.volumes.filter { volume in
-      volume.problem != nil
-        || [.fileSystem, .encrypted, .raid, .physicalVolume].contains(volume.content?.role)
+      switch condition(of: volume) {
+      case .readable, .unreadable: true
+      case .notFiles: [.encrypted, .raid, .physicalVolume].contains(volume.content?.role)
+      }
     }
     guard holding.count == 1, case .readable = condition(of: holding[0]) else { return nil }
     return holding[0]

@@ -41,11 +41,19 @@ extension Guest {
     case notFiles
   }
 
-  /// Opens what is on a volume to see in what state it is.
+  /// Opens what is on a volume to see in what state it is. A file system of which the beginning is
+  /// lost may still be found by a copy of that.
   package func condition(of volume: Volume) -> Condition {
     if let problem = volume.problem { return .unreadable(problem) }
-    guard volume.content?.role == .fileSystem else { return .notFiles }
-    do { return .readable(try fileSystem(on: volume).state) } catch {
+    guard volume.content?.role ?? .fileSystem == .fileSystem else { return .notFiles }
+    do {
+      if volume.content == nil, let device = volume.device, try openFileSystem(on: device) == nil {
+        return .notFiles
+      }
+      return .readable(try fileSystem(on: volume).state)
+    } catch is GuestError {
+      return .unreadable("\(volume.content?.typeName ?? "this") is not read")
+    } catch {
       return .unreadable("\(error)")
     }
   }

@@ -15,6 +15,8 @@ struct LogicalVolumeMapping {
 
   /// Volumes of volumes of volumes; LVM2 makes four.
   private static let depthLimit = 16
+  /// Stripes of one segment, as LVM2 has it.
+  private static let stripeLimit = 128
 
   /// - Parameter devices: those physical volumes that are there.
   init(_ group: VolumeGroup, _ devices: [String: any BlockDevice]) {
@@ -89,7 +91,7 @@ struct LogicalVolumeMapping {
   ///
   /// - Returns: at least one.
   private mutating func areas(_ list: [MetadataValue]) throws -> [MappedDevice.Area] {
-    guard !list.isEmpty, list.count.isMultiple(of: 2) else {
+    guard !list.isEmpty, list.count.isMultiple(of: 2), list.count <= 2 * Self.stripeLimit else {
       throw MetadataDamage("where it lies is not said")
     }
     var areas: [MappedDevice.Area] = []

@@ -22,8 +22,8 @@ struct MetadataArea {
   }
 
   private static let headerByteCount: UInt64 = 512
-  /// Bytes of text that are read at most; the largest groups have a few.
-  private static let textByteLimit: UInt64 = 64 << 20
+  /// Bytes of text that are read at most; ten thousand volumes have about half as many.
+  private static let textByteLimit: UInt64 = 16 << 20
   private static let magic: [UInt8] =
     [0x20] + Array("LVM2 x[5A%r0N*>".utf8)
 
@@ -52,6 +52,9 @@ struct MetadataArea {
       offset: try fields.littleEndian(at: 40), byteCount: try fields.littleEndian(at: 48),
       checksum: try fields.littleEndian(at: 56), flags: try fields.littleEndian(at: 60))
   }
+
+  /// Bytes that ``readText(on:)`` reads at most.
+  var textByteCount: Int { Int(min(text.byteCount, Self.textByteLimit)) }
 
   /// The text; nil where there is none yet, or another area is used in the place of this.
   ///

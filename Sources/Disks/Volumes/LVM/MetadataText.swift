@@ -51,8 +51,8 @@ private struct MetadataParser {
 
   /// Sections and lists within one another; LVM2 writes five.
   private static let depthLimit = 16
-  /// Values in all.
-  private static let countLimit = 1 << 20
+  /// Settings and values in all; ten thousand volumes have about as many.
+  private static let countLimit = 1 << 19
 
   init(_ text: [UInt8]) { self.text = text }
 
@@ -71,6 +71,7 @@ private struct MetadataParser {
         guard end == nil else { throw damage("it ends within a section") }
         return section
       }
+      try countOne()
       let name = try name()
       skipBlanks()
       switch peek {
@@ -86,8 +87,7 @@ private struct MetadataParser {
   }
 
   private mutating func value() throws(MetadataDamage) -> MetadataValue {
-    count += 1
-    guard count <= Self.countLimit else { throw damage("it has too many values") }
+    try countOne()
     skipBlanks()
     switch peek {
     case UInt8(ascii: "\""): return .text(try string())
@@ -97,6 +97,11 @@ private struct MetadataParser {
       if let number = Int64(word) { return .integer(number) }
       return .text(word)
     }
+  }
+
+  private mutating func countOne() throws(MetadataDamage) {
+    count += 1
+    guard count <= Self.countLimit else { throw damage("it has too many values") }
   }
 
   private mutating func list() throws(MetadataDamage) -> [MetadataValue] {

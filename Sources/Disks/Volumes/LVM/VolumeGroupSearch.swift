@@ -39,6 +39,13 @@ private struct VolumeGroupSearch {
   private(set) var problems: [String] = []
   private var members: [String: [Volume]] = [:]
   private var texts: [(text: [UInt8], group: VolumeGroup)] = []
+  private var textByteCount = 0
+  private var readByteCount = 0
+
+  /// Bytes of texts that differ; those of one group are alike on all its physical volumes.
+  private static let textByteLimit = 64 << 20
+  /// Bytes of all texts, also of those that are alike.
+  private static let readByteLimit = 512 << 20
 
   mutating func look(into volume: Volume) {
     guard let device = volume.device else { return }
@@ -47,8 +54,17 @@ private struct VolumeGroupSearch {
       members[label.uuid, default: []].append(volume)
       for area in label.metadataAreas {
         do {
-          let text = try MetadataArea(on: device, area).readText(on: device)
+          let ring = try MetadataArea(on: device, area)
+          readByteCount += ring.textByteCount
+          guard readByteCount <= Self.readByteLimit else {
+            throw MetadataDamage("there is too much of it on these disks")
+          }
+          let text = try ring.readText(on: device)
           guard let text, !texts.contains(where: { $0.text == text }) else { continue }
+          textByteCount += text.count
+          guard textByteCount <= Self.textByteLimit else {
+            throw MetadataDamage("there is too much of it on these disks")
+          }
           texts.append((text, try VolumeGroup(text)))
         } catch {
           problems.append("\(volume.name): the LVM2 metadata at byte \(area.offset): \(error)")

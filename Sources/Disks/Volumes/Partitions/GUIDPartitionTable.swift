@@ -11,8 +11,7 @@ internal import Bytes
 /// Places are numbers of sectors. One header lies in sector 1 with its entries behind it, another
 /// in the last sector with its own before it. Source: UEFI Specification 2.10, 5.3.
 struct GUIDPartitionTable {
-  let other: UInt64
-  let uuid: String
+  private let uuid: String
   private let firstEntry: UInt64
   private let entryCount: UInt32
   private let entryByteCount: UInt32
@@ -30,7 +29,7 @@ struct GUIDPartitionTable {
     else { return nil }
     let sectorBytes = try device.bytes(at: place, count: Int(sectorByteCount))
     let fields = sectorBytes.span.bytes
-    guard fields.starts(with: "EFI PART") else { return nil }
+    guard fields.starts(with: Self.magic) else { return nil }
     let headerByteCount = Int(try fields.littleEndian(at: 12, as: UInt32.self))
     guard (92...sectorBytes.count).contains(headerByteCount) else {
       throw PartitionTableDamage("its header claims to have \(headerByteCount) bytes")
@@ -43,7 +42,6 @@ struct GUIDPartitionTable {
     guard try fields.littleEndian(at: 24, as: UInt64.self) == sector else {
       throw PartitionTableDamage("its header belongs to another place")
     }
-    other = try fields.littleEndian(at: 32)
     uuid = guidText(sectorBytes[56..<72])
     firstEntry = try fields.littleEndian(at: 72)
     entryCount = try fields.littleEndian(at: 80)
@@ -51,6 +49,18 @@ struct GUIDPartitionTable {
     entriesChecksum = try fields.littleEndian(at: 88)
     self.sectorByteCount = sectorByteCount
   }
+
+  /// Where a header in sector 1, even a damaged one, says that the other one lies.
+  static func placeOfOther(
+    on device: any BlockDevice, sectorByteCount: UInt64
+  ) throws -> UInt64? {
+    guard device.holds(40, at: sectorByteCount) else { return nil }
+    let header = try device.bytes(at: sectorByteCount, count: 40)
+    let fields = header.span.bytes
+    return fields.starts(with: magic) ? try fields.littleEndian(at: 32) : nil
+  }
+
+  private static var magic: StaticString { "EFI PART" }
 
   /// The table with its entries.
   ///

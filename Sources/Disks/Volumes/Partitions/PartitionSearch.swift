@@ -38,8 +38,8 @@ func partitionTable(of device: any BlockDevice) throws -> PartitionTable? {
 
 /// The primary table, or where that is damaged the backup at the end.
 ///
-/// - Parameter isAnnounced: whether a protective master boot record says that there is one; without,
-///   a backup alone may be what is left of a table that is gone.
+/// - Parameter isAnnounced: whether a protective master boot record says that there is one; without
+///   it a backup alone may be what is left of a table that is gone.
 private func guidTable(
   of device: any BlockDevice, isAnnounced: Bool
 ) throws -> PartitionTable? {
@@ -52,15 +52,18 @@ private func guidTable(
   }
   guard isAnnounced || damage != nil else { return nil }
   let reason = damage ?? "there is no header in sector 1"
+  let problem = "the primary partition table is damaged (\(reason)); the backup at the end is used"
   for size: UInt64 in [512, 4096] where device.byteCount >= 2 * size {
-    let last = device.byteCount / size - 1
-    do {
-      let header = try GUIDPartitionTable(on: device, sector: last, sectorByteCount: size)
-      guard var table = try header?.table(on: device) else { continue }
-      table.problems.insert(
-        "the primary partition table is damaged (\(reason)); the backup at the end is used", at: 0)
-      return table
-    } catch is PartitionTableDamage { continue }
+    // At the end, or, where the disk has grown, at what was the end.
+    let other = try GUIDPartitionTable.placeOfOther(on: device, sectorByteCount: size)
+    for place in [device.byteCount / size - 1, other].compactMap({ $0 }) where place > 1 {
+      do {
+        let header = try GUIDPartitionTable(on: device, sector: place, sectorByteCount: size)
+        guard var table = try header?.table(on: device) else { continue }
+        table.problems.insert(problem, at: 0)
+        return table
+      } catch is PartitionTableDamage { continue }
+    }
   }
   return nil
 }

@@ -13,6 +13,7 @@ internal import Bytes
 @Sendable func fatFileSystem(_ probe: SignatureProbe) throws -> Signature? {
   guard let sector = try probe.bytes(at: 0, count: 512), let boot = try FATBootSector(sector),
     try isNamed(probe) || boot.isMarked
+      || probe.holds([boot.media, 0xFF], at: boot.tableOffset)
   else { return nil }
   let serial = sector[boot.serialPlace..<boot.serialPlace + 4].reversed()
   let digits = hexadecimal(Array(serial).span.bytes).uppercased()
@@ -30,6 +31,9 @@ private struct FATBootSector {
   let serialPlace: Int
   /// Whether it begins and ends as a boot sector does.
   let isMarked: Bool
+  /// With this byte the table begins.
+  let media: UInt8
+  let tableOffset: UInt64
 
   /// - Returns: nil where its numbers cannot be those of FAT.
   init?(_ sector: [UInt8]) throws {
@@ -57,6 +61,8 @@ private struct FATBootSector {
     // Eight bits of a table's entry at least for each cluster.
     guard clusters <= tableSectors * sectorSize * 8 / (is32 ? 32 : 12) else { return nil }
     isMarked = [0xEB, 0xE9].contains(sector[0]) && sector[510...] == [0x55, 0xAA]
+    media = sector[21]
+    tableOffset = reserved * sectorSize
     serialPlace = is32 ? 67 : 39
     let firstCluster = UInt64(try fields.littleEndian(at: 44, as: UInt32.self))
     guard !is32 || firstCluster >= 2 else { return nil }

@@ -39,7 +39,11 @@ private func oldRaidMember(_ probe: SignatureProbe) throws -> Signature? {
   let version: UInt32 = try fields.littleEndian(at: 8)
   guard (swapped ? version.byteSwapped : version) == 90 else { return nil }
   var uuid: [UInt8] = []
-  for offset in [20, 52, 56, 60] { uuid += superblock[offset..<offset + 4] }
+  for offset in [20, 52, 56, 60] {
+    let word = superblock[offset..<offset + 4]
+    // As blkid and mdadm spell it: each word as a number.
+    uuid += swapped ? Array(word) : word.reversed()
+  }
   return Signature(role: .raid, typeName: "linux_raid_member", uuid: uuidText(uuid))
 }
 

@@ -125,11 +125,15 @@ private struct VolumeReport: Encodable {
     }
     self.partition = partition
     self.group = group
-    content = volume.content.map {
-      Content(role: $0.role.rawValue, type: $0.typeName, label: $0.label, uuid: $0.uuid)
-    }
     let condition = guest.condition(of: volume)
     if case .readable = condition { readable = true } else { readable = false }
+    // A file system whose beginning is lost is recognised by its reader alone.
+    let opened = readable ? (try? guest.fileSystem(on: volume))?.typeName : nil
+    let found =
+      volume.content ?? opened.map { Signature(role: .fileSystem, typeName: $0) }
+    content = found.map {
+      Content(role: $0.role.rawValue, type: $0.typeName, label: $0.label, uuid: $0.uuid)
+    }
     state = condition.sentence
   }
 
