@@ -34,7 +34,7 @@ import Testing
 
   /// The image with some bytes changed.
   private func opened(changing place: Int, to bytes: [UInt8]) throws -> ExtFileSystem? {
-    try ExtFileSystem.open(PatchedDevice(try readFile(image), [.init(offset: place, bytes: bytes)]))
+    try ExtFileSystem.open(changed(try readFile(image), at: place, to: bytes))
   }
 
   private func item(_ path: String, _ fileSystem: ExtFileSystem) throws -> ItemID {
@@ -122,11 +122,11 @@ import Testing
     // What was there before another file system was made has such copies as well.
     let zeros = [UInt8](repeating: 0, count: 2048)
     #expect(try opened(changing: 0, to: zeros) == nil)
-    let device = PatchedDevice(try readFile(image), [.init(offset: 0, bytes: zeros)])
+    let device = changed(try readFile(image), at: 0, to: zeros)
     let found = try #require(try openFileSystemByCopies(on: device))
     #expect(found.state.sentence.contains("gone; the copy of group 1"))
     #expect(differences(TreeListing(found).lines, whole.lines).isEmpty)
-    let empty = PatchedDevice([UInt8](repeating: 0, count: 1 << 24), [])
+    let empty = PatchedDevice(PatchedImage([UInt8](repeating: 0, count: 1 << 24)))
     #expect(try openFileSystemByCopies(on: empty) == nil)
   }
 
@@ -144,17 +144,15 @@ import Testing
     var random = seed.random
     try makeImage("-t ext4 -b 1024 -O inline_data,ea_inode")
     let bytes = try readFile(image)
-    let recorder = RecordingDevice(bytes)
-    var walk = DamagedWalk(readsContent: false)
-    walk.read(try #require(try ExtFileSystem.open(recorder)))
+    let places = try extStructures(of: bytes)
     let whole = TreeListing(try openExt(image))
     var found = 0
     for round in 0..<60 {
-      let place = recorder.ranges[random.below(recorder.ranges.count)]
-      let offset = Int(place.lowerBound) + random.below(place.count)
-      let patch = PatchedDevice.Patch(
-        offset: offset, bytes: [bytes[offset] ^ 1 << UInt8(random.below(8))])
-      guard let fileSystem = try? ExtFileSystem.open(PatchedDevice(bytes, [patch])) else {
+      let place = places[random.below(places.count)]
+      let offset = place.lowerBound + random.below(place.count)
+      let flipped = bytes[offset] ^ 1 << UInt8(random.below(8))
+      let device = changed(bytes, at: offset, to: [flipped])
+      guard let fileSystem = try? ExtFileSystem.open(device) else {
         found += 1
         continue
       }
@@ -170,4 +168,11 @@ import Testing
     }
     #expect(found > 0)
   }
+}
+
+/// An image with some bytes changed, as a device.
+private func changed(_ bytes: [UInt8], at place: Int, to new: [UInt8]) -> PatchedDevice {
+  var image = PatchedImage(bytes)
+  image.put(new, at: place)
+  return PatchedDevice(image)
 }

@@ -13,13 +13,15 @@ struct ReaderFuzz {
   let places: [Range<Int>]
   /// Makes checksums fit again, so that what they guard is reached too.
   var seal: (inout PatchedImage) -> Void = { _ in }
+  /// How many images to read.
+  var imageCount = Self.readCount
 
   /// How many images to read: `KLUIS_FUZZ_READS`, else as many as a run of all tests has time for.
   static let readCount = getenv("KLUIS_FUZZ_READS").flatMap { Int(String(cString: $0)) } ?? 300
 
   func run(_ seed: Seed = .ofThisRun) {
-    print("\(name): \(Self.readCount) changed images from \(seed)")
-    for number in 0..<Self.readCount {
+    print("\(name): \(imageCount) changed images from \(seed)")
+    for number in 0..<imageCount {
       var random = SeededRandom(seed: seed.value &+ UInt64(number) &* 0x1_0000_0001)
       var image = PatchedImage(base)
       for _ in 0...random.below(5) { image.mutate(in: places, &random) }

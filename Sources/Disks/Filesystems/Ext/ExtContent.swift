@@ -25,6 +25,7 @@ final class ExtContent: FileContent {
     let count = (overflow ? byteCount : min(endOffset, byteCount)) - offset
     guard let run, run.isWritten else { return FileExtent(byteCount: count, storage: .zeros) }
     let place = (run.place + block - run.first) * size + offset % size
+    try require(count, at: place)
     guard let overlay = volume.overlay else {
       return FileExtent(byteCount: count, storage: .volume(offset: place))
     }
@@ -51,15 +52,20 @@ final class ExtContent: FileContent {
       var part = target._mutatingExtracting(filled..<filled + count)
       if let run, run.isWritten {
         let place = (run.place + block - run.first) * size + position % size
-        guard volume.device.holds(UInt64(count), at: place) else {
-          throw volume.damaged(
-            inode.structure, block: place / size, "the device ends before its bytes do")
-        }
+        try require(UInt64(count), at: place)
         try volume.device.read(at: place, into: &part)
       } else {
         part.fillWithZeros()
       }
       filled += count
+    }
+  }
+
+  private func require(_ count: UInt64, at place: UInt64) throws {
+    guard volume.device.holds(count, at: place) else {
+      throw volume.damaged(
+        inode.structure, block: place / UInt64(volume.superblock.blockByteCount),
+        "the device ends before its bytes do")
     }
   }
 

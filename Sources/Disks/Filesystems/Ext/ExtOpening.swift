@@ -41,6 +41,7 @@ struct ExtOpening {
           .unsupported, in: superblock.typeName, "the journal",
           "it is on another device, and holds what is missing here")
       }
+      if isCopy { state.journal = .notReplayed(reason: "it is on another device") }
       return
     }
     if needsRecovery || isCopy { return try replay(isCopy: isCopy) }

@@ -49,7 +49,7 @@ private func block(
   }
   let isEscaped = logged.tag.flags.contains(.escaped)
   guard isEscaped || file.superblock.hasBlockChecksums else {
-    return .stored(at: try file.place(of: logged.number))
+    return try stored(logged, in: file)
   }
   var bytes = try file.block(logged.number)
   guard
@@ -60,9 +60,19 @@ private func block(
       "the journal", block: logged.tag.block,
       "what transaction \(sequence) logs of the block does not match its checksum")
   }
-  guard isEscaped else { return .stored(at: try file.place(of: logged.number)) }
+  guard isEscaped else { return try stored(logged, in: file) }
   for index in 0..<4 {
     bytes[index] = UInt8(truncatingIfNeeded: JournalSuperblock.magic >> UInt32(24 - 8 * index))
   }
   return .bytes(bytes)
+}
+
+private func stored(
+  _ logged: JournalScan.Logged, in file: JournalFile
+) throws -> Overlay.Block {
+  let place = try file.place(of: logged.number)
+  guard file.volume.device.holds(UInt64(file.volume.superblock.blockByteCount), at: place) else {
+    throw file.volume.damaged("the journal", "the device ends before its block \(logged.number)")
+  }
+  return .stored(at: place)
 }
