@@ -6,10 +6,12 @@ package import SystemPackage
 package final class TemporaryDirectory: Sendable {
   package let path: FilePath
 
-  package init() throws {
-    var template = Array("/var/tmp/kluis-test-XXXXXX".utf8CString)
+  /// - Parameter isInMemory: whether it may lie in memory, for what is synced again and again.
+  package init(isInMemory: Bool = false) throws {
+    let parent = isInMemory && access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/var/tmp"
+    var template = Array("\(parent)/kluis-test-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else {
-      throw FileError("make", FilePath("/var/tmp/kluis-test"), Errno(rawValue: errno))
+      throw FileError("make", FilePath("\(parent)/kluis-test"), Errno(rawValue: errno))
     }
     path = FilePath(String(decoding: template.dropLast().map(UInt8.init), as: UTF8.self))
   }

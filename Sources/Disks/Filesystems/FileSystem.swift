@@ -11,6 +11,13 @@ package protocol FileSystem: AnyObject, Sendable {
   /// - Throws: ``FileSystemError`` where it is this one but cannot be read.
   static func open(_ device: any BlockDevice) throws -> Self?
 
+  /// Opens a file system whose beginning is gone, by copies that it keeps elsewhere; nil where there
+  /// are none. Only for a device on which nothing else is recognised: what was there before another
+  /// file system was made leaves copies as well.
+  ///
+  /// - Throws: ``FileSystemError``.
+  static func openByCopies(_ device: any BlockDevice) throws -> Self?
+
   /// The name of its kind as `mount -t` and blkid have it: "ext4", "vfat", "exfat".
   var typeName: String { get }
 
@@ -45,6 +52,8 @@ package protocol FileSystem: AnyObject, Sendable {
 }
 
 extension FileSystem {
+  package static func openByCopies(_ device: any BlockDevice) throws -> Self? { nil }
+
   package func entry(named name: FileName, in directory: ItemID) throws -> DirectoryEntry? {
     var found: DirectoryEntry?
     try forEachEntry(of: directory) { entry in

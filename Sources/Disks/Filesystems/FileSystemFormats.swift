@@ -17,3 +17,14 @@ package func openFileSystem(on device: any BlockDevice) throws -> (any FileSyste
   }
   return nil
 }
+
+/// Opens the file system that `device` held before its beginning was lost; nil where nothing tells
+/// of one. Only for a device on which nothing is recognised.
+///
+/// - Throws: as ``openFileSystem(on:)``.
+package func openFileSystemByCopies(on device: any BlockDevice) throws -> (any FileSystem)? {
+  for format in formats {
+    if let fileSystem = try format.openByCopies(device) { return fileSystem }
+  }
+  return nil
+}

@@ -44,7 +44,8 @@ package final class Guest: Sendable {
     guard let device = volume.device else {
       throw GuestError("\(volume.name) cannot be read: \(volume.problem ?? "it is not there")")
     }
-    guard let fileSystem = try openFileSystem(on: device) else {
+    let lost = { volume.content == nil ? try openFileSystemByCopies(on: device) : nil }
+    guard let fileSystem = try openFileSystem(on: device) ?? lost() else {
       let found = volume.content.map { "it holds \($0.typeName)" } ?? "nothing is recognised on it"
       throw GuestError("\(volume.name) has no file system that can be read: \(found)")
     }

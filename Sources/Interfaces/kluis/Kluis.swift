@@ -13,6 +13,8 @@ struct Kluis: ParsableCommand {
         kluis backup web01 --disk root=/images/web01.img
         kluis points
         kluis restore disk web01@latest --to /images/restored.img
+        kluis ls -l web01:/etc
+        kluis restore files web01 /etc/hosts --to /tmp/web01
         kluis verify
 
       A POINT is VM (its newest), VM@latest, VM@2026-11-22 (the newest whose

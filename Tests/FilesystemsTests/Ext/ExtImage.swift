@@ -60,9 +60,13 @@ func kernelTree(
   do { mounted = try MountedImage(image, at: place, options: options) } catch is ProgramError {
     return nil
   }
+  return try treeLines(at: mounted.place, tellsAccess: tellsAccess)
+}
+
+/// What the kernel shows of a tree, by path.
+func treeLines(at place: FilePath, tellsAccess: Bool = true) throws -> [String: String] {
   let text = try output(
-    of: "python3", "-c", kernelTreeScript, mounted.place.string,
-    tellsAccess ? "access" : "noaccess")
+    of: "python3", "-c", kernelTreeScript, place.string, tellsAccess ? "access" : "noaccess")
   var lines: [String: String] = [:]
   for line in text.split(separator: "\n") {
     let space = line.firstIndex(of: " ") ?? line.endIndex

@@ -79,15 +79,23 @@ extension ExtVolume {
     inBlock place: UInt64, _ index: UInt64, of directory: ExtInode,
     _ visit: (borrowing RawEntry) throws -> Bool
   ) throws -> Bool {
-    let bytes = try block(place, of: "directory \(directory.structure)")
-    let span = bytes.span.bytes
-    if superblock.hasMetadataChecksums {
-      guard try isIntact(directoryBlock: span, index, of: directory) else {
-        throw damaged(
-          "the directory of \(directory.structure)", block: place, "the checksum does not match")
-      }
+    let bytes = try intactBlock(place, index, of: directory)
+    return try forEachEntry(in: bytes.span.bytes, of: directory, at: place, visit)
+  }
+
+  /// A block of a directory, whose checksum was verified.
+  func intactBlock(
+    _ place: UInt64, _ index: UInt64, of directory: ExtInode
+  ) throws -> [UInt8] {
+    let bytes = try fileBlock(place, of: "the directory of \(directory.structure)")
+    guard
+      try !superblock.hasMetadataChecksums
+        || isIntact(directoryBlock: bytes.span.bytes, index, of: directory)
+    else {
+      throw damaged(
+        "the directory of \(directory.structure)", block: place, "the checksum does not match")
     }
-    return try forEachEntry(in: span, of: directory, at: place, visit)
+    return bytes
   }
 
   /// Calls `visit` with the entries that fill `area`; returns false where it did.

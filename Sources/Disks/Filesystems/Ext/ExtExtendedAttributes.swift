@@ -82,7 +82,7 @@ extension ExtVolume {
   ) throws {
     guard inode.attributeBlock != 0 else { return }
     let place = inode.attributeBlock
-    let bytes = try block(place, of: "the attributes of \(inode.structure)")
+    let bytes = try fileBlock(place, of: "the attributes of \(inode.structure)")
     let span = bytes.span.bytes
     func wrong(_ reason: String) -> FileSystemError {
       damaged("the attributes of \(inode.structure)", block: place, reason)

@@ -21,7 +21,7 @@ extension ExtVolume {
     while true {
       let step: Step
       if let place = child {
-        let bytes = try self.block(place, of: inode.structure)
+        let bytes = try fileBlock(place, of: inode.structure)
         step = try descend(
           bytes.span.bytes, inode, at: place, depth: depth, covered: covered, to: block)
       } else {
@@ -130,8 +130,8 @@ extension ExtVolume {
       guard run.count > 0, first >= previous, run.end <= covered.upperBound else {
         throw wrong("extents that are not in order")
       }
-      guard superblock.holds(run.count, from: run.place) else {
-        throw wrong("\(run.count) blocks from \(run.place) on are not in the file system")
+      guard canHoldFile(run.count, from: run.place) else {
+        throw wrong("\(run.count) blocks from \(run.place) on, which no file can have")
       }
       previous = run.end
       runs.append(run)

@@ -17,6 +17,14 @@ package final class ExtFileSystem: FileSystem {
     return ExtFileSystem(opening.volume, opening.state)
   }
 
+  package static func openByCopies(_ device: any BlockDevice) throws -> ExtFileSystem? {
+    guard let opening = try ExtOpening(device, isLost: true) else { return nil }
+    let fileSystem = ExtFileSystem(opening.volume, opening.state)
+    // A copy may be all that is left.
+    guard (try? fileSystem.attributes(of: fileSystem.root))?.kind == .directory else { return nil }
+    return fileSystem
+  }
+
   package var typeName: String { volume.superblock.typeName }
 
   package func attributes(of item: ItemID) throws -> FileAttributes {
@@ -27,10 +35,7 @@ package final class ExtFileSystem: FileSystem {
     of directory: ItemID, _ visit: (DirectoryEntry) throws -> Bool
   ) throws {
     try volume.forEachEntry(of: try inode(directory)) { entry in
-      try visit(
-        DirectoryEntry(
-          name: FileName(Array(entry.name)), item: ItemID(UInt64(entry.inode)),
-          kind: FileKind(extEntryKind: entry.kind)))
+      try visit(volume.directoryEntry(entry, named: FileName(Array(entry.name))))
     }
   }
 

@@ -2,13 +2,22 @@ internal import Bytes
 
 /// The descriptors of groups (Linux, Documentation/filesystems/ext4/group_descr.rst):
 ///
-///     descriptor := 0x08 inodeTable:u32, 0x12 flags:u16, 0x1E checksum:u16, 0x28 inodeTableHigh:u32
+///     descriptor := 0x00 blockBitmap:u32, 0x04 inodeBitmap:u32, 0x08 inodeTable:u32,
+///                   0x1E checksum:u16, 0x20 blockBitmapHigh:u32, 0x24 inodeBitmapHigh:u32,
+///                   0x28 inodeTableHigh:u32
 ///
 /// A block of them lies behind the first superblock and behind its copies; with meta_bg in the
 /// groups that it describes.
 extension ExtVolume {
-  /// Reads where a group's inodes are; from a copy where the first descriptor is damaged.
-  func readInodeTable(ofGroup group: UInt64) throws -> UInt64 {
+  /// Where a group's own structures are.
+  struct Group {
+    let blockBitmap: UInt64
+    let inodeBitmap: UInt64
+    let inodeTable: UInt64
+  }
+
+  /// Reads where a group's structures are; from a copy where the first descriptor is damaged.
+  func readGroup(_ group: UInt64) throws -> Group {
     guard group < superblock.groupCount else {
       throw damaged("group \(group)", "the file system has \(superblock.groupCount) groups")
     }
@@ -18,7 +27,7 @@ extension ExtVolume {
       do {
         let block = try block(place, of: "the group descriptors")
         let start = Int(group % perBlock) * superblock.descriptorByteCount
-        return try inodeTable(
+        return try parseGroup(
           in: block.span.bytes.extracting(start..<start + superblock.descriptorByteCount),
           group, at: place)
       } catch let error as FileSystemError {
@@ -49,25 +58,29 @@ extension ExtVolume {
     }
   }
 
-  private func inodeTable(
+  private func parseGroup(
     in descriptor: RawSpan, _ group: UInt64, at place: UInt64
-  ) throws -> UInt64 {
+  ) throws -> Group {
     let stored: UInt16 = try descriptor.littleEndian(at: 0x1E)
     if let computed = checksum(of: descriptor, group), computed != stored {
       throw damaged(
         "the descriptor of group \(group)", block: place, "its checksum does not match")
     }
-    let low: UInt32 = try descriptor.littleEndian(at: 0x08)
-    let high: UInt32 =
-      descriptor.byteCount >= 64 ? try descriptor.littleEndian(at: 0x28) : 0
-    let table = UInt64(high) << 32 | UInt64(low)
-    let blockCount = UInt64(superblock.inodesPerGroup / superblock.inodesPerBlock)
-    guard superblock.holds(blockCount, from: table) else {
+    func number(at offset: Int) throws -> UInt64 {
+      let low: UInt32 = try descriptor.littleEndian(at: offset)
+      let high: UInt32 =
+        descriptor.byteCount >= 64 ? try descriptor.littleEndian(at: 0x20 + offset) : 0
+      return UInt64(high) << 32 | UInt64(low)
+    }
+    let found = Group(
+      blockBitmap: try number(at: 0), inodeBitmap: try number(at: 4),
+      inodeTable: try number(at: 8))
+    guard superblock.holds(superblock.inodeTableBlockCount, from: found.inodeTable) else {
       throw damaged(
         "the descriptor of group \(group)", block: place,
-        "inodes at block \(table), which is not in the file system")
+        "inodes at block \(found.inodeTable), which is not in the file system")
     }
-    return table
+    return found
   }
 
   /// What a descriptor's checksum must be; nil where the file system has none.

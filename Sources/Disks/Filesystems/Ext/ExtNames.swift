@@ -5,6 +5,7 @@ extension ExtVolume {
   /// The entry of that name. In a directory that folds case the name as it is written comes first,
   /// and then one that differs by case alone.
   func entry(named name: FileName, in directory: ExtInode) throws -> DirectoryEntry? {
+    if let found = try indexedEntry(named: name, in: directory) { return found }
     let foldsCase =
       directory.flags.contains(.caseFolded)
       && superblock.features.incompatible.contains(.caseFolding)
@@ -13,21 +14,41 @@ extension ExtVolume {
     var similar: DirectoryEntry?
     try forEachEntry(of: directory) { entry in
       if entry.name.isEqual(to: name.bytes.span.bytes) {
-        exact = DirectoryEntry(
-          name: name, item: ItemID(UInt64(entry.inode)), kind: FileKind(extEntryKind: entry.kind))
+        exact = directoryEntry(entry, named: name)
         return false
       }
       if let folded, similar == nil {
         let bytes = Array(entry.name)
         if foldedCase(bytes) == folded {
-          similar = DirectoryEntry(
-            name: FileName(bytes), item: ItemID(UInt64(entry.inode)),
-            kind: FileKind(extEntryKind: entry.kind))
+          similar = directoryEntry(entry, named: FileName(bytes))
         }
       }
       return true
     }
     return exact ?? similar
+  }
+
+  /// What the index leads to; nil where all entries have to be looked at.
+  private func indexedEntry(
+    named name: FileName, in directory: ExtInode
+  ) throws -> DirectoryEntry? {
+    guard directory.kind == .directory, !directory.flags.contains(.encrypted),
+      let number = try indexedBlock(of: name.bytes, in: directory),
+      let (place, bytes) = try directoryBlock(number, of: directory)
+    else { return nil }
+    var found: DirectoryEntry?
+    _ = try forEachEntry(in: bytes.span.bytes, of: directory, at: place) { entry in
+      if entry.name.isEqual(to: name.bytes.span.bytes) {
+        found = directoryEntry(entry, named: name)
+      }
+      return found == nil
+    }
+    return found
+  }
+
+  func directoryEntry(_ entry: borrowing RawEntry, named name: FileName) -> DirectoryEntry {
+    DirectoryEntry(
+      name: name, item: ItemID(UInt64(entry.inode)), kind: FileKind(extEntryKind: entry.kind))
   }
 
   /// A name without what case makes different; nil where it is not UTF-8, which equals only itself.

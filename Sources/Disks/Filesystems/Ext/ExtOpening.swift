@@ -9,8 +9,9 @@ struct ExtOpening {
 
   /// - Throws: ``FileSystemError`` where the device has the file system, and it cannot be read. Nil
   ///   where it has another one.
-  init?(_ device: any BlockDevice) throws {
-    guard let found = try ExtSuperblockSearch(device) else { return nil }
+  /// - Parameter isLost: whether the first superblock may be missing.
+  init?(_ device: any BlockDevice, isLost: Bool = false) throws {
+    guard let found = try ExtSuperblockSearch(device, isLost: isLost) else { return nil }
     volume = ExtVolume(device, found.superblock)
     state = FileSystemState(warnings: found.warnings)
     try openJournal(isCopy: !found.warnings.isEmpty)
@@ -69,7 +70,7 @@ struct ExtOpening {
         reason: "\(replay.transactionCount) transactions were, but not the fast commits behind them"
       )
       : .replayed(transactions: replay.transactionCount)
-    guard let again = try ExtSuperblockSearch(replay.overlay) else {
+    guard let again = try ExtSuperblockSearch(replay.overlay, isLost: isCopy) else {
       throw volume.damaged("the superblock", "the journal replaces it by something else")
     }
     volume = ExtVolume(replay.overlay, overlay: replay.overlay, again.superblock)

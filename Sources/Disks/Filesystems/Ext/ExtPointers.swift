@@ -35,7 +35,7 @@ extension ExtVolume {
     var covered = covered
     for _ in 1..<steps {
       if place == 0 { break }
-      let bytes = try self.block(place, of: "the block map of \(inode.structure)")
+      let bytes = try fileBlock(place, of: "the block map of \(inode.structure)")
       let size = (covered.upperBound - covered.lowerBound) / UInt64(superblock.blockByteCount / 4)
       let entry = (block - covered.lowerBound) / size
       place = UInt64(try bytes.span.bytes.littleEndian(at: Int(entry) * 4, as: UInt32.self))
@@ -43,7 +43,7 @@ extension ExtVolume {
       covered = start..<start + size
     }
     guard place != 0 else { return ExtWindow(blocks: covered, runs: []) }
-    let bytes = try self.block(place, of: "the block map of \(inode.structure)")
+    let bytes = try fileBlock(place, of: "the block map of \(inode.structure)")
     return ExtWindow(
       blocks: covered,
       runs: try runs(in: bytes.span.bytes, from: covered.lowerBound, inode, at: place))
@@ -70,10 +70,10 @@ extension ExtVolume {
       count = 1
     }
     if count > 0 { runs.append(ExtRun(first: start, count: count, place: base, isWritten: true)) }
-    for run in runs where !superblock.holds(run.count, from: run.place) {
+    for run in runs where !canHoldFile(run.count, from: run.place) {
       throw damaged(
         "the block map of \(inode.structure)", block: place,
-        "\(run.count) blocks from \(run.place) on are not in the file system")
+        "\(run.count) blocks from \(run.place) on, which no file can have")
     }
     return runs
   }

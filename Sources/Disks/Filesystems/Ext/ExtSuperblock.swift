@@ -35,6 +35,9 @@ struct ExtSuperblock: Sendable {
   let uuid: [UInt8]
   let journalInode: UInt32
   let journalDevice: UInt32
+  /// For the index of directories.
+  let hashSeed: [UInt32]
+  let hashesAreUnsigned: Bool
   let wasUnmounted: Bool
   let hasErrors: Bool
   /// What every checksum begins with.
@@ -87,6 +90,11 @@ struct ExtSuperblock: Sendable {
     uuid = Array(identity)
     journalInode = try bytes.littleEndian(at: 0xE0)
     journalDevice = try bytes.littleEndian(at: 0xE4)
+    hashSeed = [
+      try bytes.littleEndian(at: 0xEC), try bytes.littleEndian(at: 0xF0),
+      try bytes.littleEndian(at: 0xF4), try bytes.littleEndian(at: 0xF8),
+    ]
+    hashesAreUnsigned = try bytes.littleEndian(at: 0x160, as: UInt32.self) & 2 != 0
     let state: UInt16 = try bytes.littleEndian(at: 0x3A)
     wasUnmounted = state & 1 != 0
     let errors: UInt32 = try bytes.littleEndian(at: 0x194)
@@ -102,6 +110,11 @@ struct ExtSuperblock: Sendable {
 
   var groupCount: UInt64 {
     (blockCount - firstDataBlock + blocksPerGroup - 1) / blocksPerGroup
+  }
+
+  /// Blocks of a group's table of inodes.
+  var inodeTableBlockCount: UInt64 {
+    (UInt64(inodesPerGroup) + UInt64(inodesPerBlock) - 1) / UInt64(inodesPerBlock)
   }
 
   var inodesPerBlock: UInt32 { UInt32(blockByteCount / inodeByteCount) }

@@ -10,10 +10,17 @@ struct ExtSuperblockSearch {
 
   /// Nil where the first superblock has not even the magic number: what copies lie behind it may be
   /// those of a file system that was there before.
-  init?(_ device: any BlockDevice) throws {
+  ///
+  /// - Parameter isLost: whether they are believed nevertheless.
+  init?(_ device: any BlockDevice, isLost: Bool) throws {
     guard device.holds(UInt64(ExtSuperblock.byteCount), at: Self.place) else { return nil }
     let bytes = try device.bytes(at: Self.place, count: ExtSuperblock.byteCount)
-    guard try bytes.span.bytes.littleEndian(at: 0x38) == ExtSuperblock.magic else { return nil }
+    guard try bytes.span.bytes.littleEndian(at: 0x38) == ExtSuperblock.magic else {
+      guard isLost, let copy = try copiedSuperblock(on: device) else { return nil }
+      superblock = copy
+      warnings = ["the superblock is gone; the copy of group \(copy.group) was read"]
+      return
+    }
     do {
       superblock = try ExtSuperblock(bytes.span.bytes)
     } catch let error as FileSystemError where error.problem == .damaged {

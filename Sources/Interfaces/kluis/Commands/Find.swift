@@ -66,7 +66,7 @@ struct Find: ParsableCommand {
     }
   }
 
-  /// With --image a lone argument is a place if it looks like one, else a pattern.
+  /// With --image a lone argument is a place if it has a path, or a ":" at its end, else a pattern.
   private func split(
     _ arguments: [String], _ looking: GuestSession
   ) throws -> (place: String?, pattern: FilePattern?) {
@@ -75,8 +75,10 @@ struct Find: ParsableCommand {
     }
     if arguments.count == 2 { return (arguments[0], FilePattern(arguments[1])) }
     guard let first = arguments.first else { return (nil, nil) }
-    let isPattern = looking.isOnImages && first.contains(where: { "*?[".contains($0) })
-    return isPattern ? (nil, FilePattern(first)) : (first, nil)
+    guard looking.isOnImages else { return (first, nil) }
+    let hasPath = first.hasPrefix("/") || first.contains(":/") || first.hasSuffix(":")
+    let isPlace = hasPath && !first.contains(where: { "*?[".contains($0) })
+    return isPlace ? (first, nil) : (nil, FilePattern(first))
   }
 }
 
