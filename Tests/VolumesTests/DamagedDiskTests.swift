@@ -1,5 +1,6 @@
 import BlockDevices
 import Files
+import Glibc
 import SystemPackage
 import TestSupport
 import Testing
@@ -8,7 +9,12 @@ import Testing
 
 /// Nothing that a disk may hold makes a reader trap, or go on without end.
 @Suite struct DamagedDiskTests {
-  private static let rounds = 4000
+  /// How many damaged disks of each kind; KLUIS_FUZZ_READS for more.
+  private static let rounds =
+    getenv("KLUIS_FUZZ_READS").flatMap { Int(String(cString: $0)) } ?? 4000
+
+  /// A trap says nothing of its seed.
+  init() { print("damaged disks: \(Seed.ofThisRun)") }
 
   /// Looks at everything, and reads a little of what is found.
   private func lookAt(_ disks: [[UInt8]]) throws {
@@ -17,7 +23,7 @@ import Testing
         NamedDisk(name: "disk\($0.offset)", device: MemoryDevice($0.element))
       })
     for volume in listing.volumes {
-      #expect(volume.device != nil || volume.problem != nil)
+      #expect(volume.device != nil || volume.problem != nil, "\(Seed.ofThisRun)")
       guard let device = volume.device, device.byteCount > 0 else { continue }
       let count = Int(min(4096, device.byteCount))
       _ = try device.bytes(at: device.byteCount - UInt64(count), count: count)
