@@ -72,6 +72,8 @@ struct FileTests {
     let json = try JSONValue(kluis.run(base + ["hosts", "--json"]).expect(0).output)
     #expect(json["entries"].elements.map { $0["type"].text } == ["file", "symlink"])
     #expect(json["fileSystems"].elements.map { $0["state"].text } == ["clean"])
+    let small = kluis.run(base + ["*.conf", "--size", "-1", "--size", "+1"]).expect(0)
+    #expect(small.output == "")
     #expect(kluis.run(base + ["*", "--newer", "2100-01-01"]).expect(0).output == "")
   }
 
@@ -87,6 +89,7 @@ struct FileTests {
     kluis("restore", "files", "m", "/e*/*.none", "--to", "x").expect(
       1, saying: "nothing has a path")
     kluis("versions", "m@latest:/etc/hosts").expect(64, saying: "VM:/path")
+    kluis("versions", "m:/etc").expect(1, saying: "regular")
     kluis("diff", "m").expect(64, saying: "two points")
   }
 

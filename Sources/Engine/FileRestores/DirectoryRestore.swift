@@ -44,7 +44,7 @@ package struct DirectoryRestore: Sendable {
     var blocked = try OccupiedNames(plan, tree, tally, replacing: replacing).check(cancellation)
     let job = RestoreJob(
       plan: plan, tree: tree, tally: tally, metadata: metadata(tally), replacing: replacing,
-      temporaryNames: TemporaryNames(process: getpid()))
+      temporaryNames: TemporaryNames())
     let made = try job.makeDirectories(&blocked, cancellation)
     do {
       try job.writeFiles(

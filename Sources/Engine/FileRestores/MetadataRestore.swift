@@ -21,7 +21,7 @@ struct MetadataRestore: Sendable {
   ) {
     let attributes = item.attributes
     var refused: [String] = []
-    do { try setOwner(attributes, of: target) } catch { refused.append("\(error.cause.sentence)") }
+    do { try setOwner(attributes, of: target) } catch { refused.append("\(error)") }
     do { try setExtendedAttributes(of: item, target, &refused) } catch {
       refused.append("its extended attributes cannot be read: \(error)")
     }
@@ -41,7 +41,13 @@ struct MetadataRestore: Sendable {
   private func setOwner(
     _ attributes: FileAttributes, of target: MetadataTarget
   ) throws(FileError) {
-    if isRoot { return try target.setOwner(attributes.owner, group: attributes.group) }
+    if isRoot {
+      // To chown(2) this number means that nothing is to change.
+      guard attributes.owner != .max, attributes.group != .max else {
+        throw FileError("change the owner of", target.path, .invalidArgument)
+      }
+      return try target.setOwner(attributes.owner, group: attributes.group)
+    }
     if attributes.owner == userID, attributes.group == groupID { return }
     tally.leftOwner()
   }

@@ -12,10 +12,10 @@ package struct RestorePlan: Sendable {
     /// A directory that is there only because of what was chosen below it.
     package let isOnTheWay: Bool
     /// The item, by its number, that this is another name of.
-    package fileprivate(set) var linkTo: Int?
+    package var linkTo: Int?
   }
 
-  package private(set) var items: [Item] = []
+  package private(set) var items = PlanTable()
   /// What could not be listed, and so is left out.
   package private(set) var problems: [ItemProblem] = []
 

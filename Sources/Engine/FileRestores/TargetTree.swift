@@ -62,13 +62,12 @@ final class TargetTree: Sendable {
 
 /// Names for what is not whole yet.
 final class TemporaryNames: Sendable {
-  private let process: String
+  /// Of this run alone, for a run that was killed may have left its names behind.
+  private let run = String(UInt64.random(in: .min ... .max), radix: 36)
   private let next = Atomic(0)
-
-  init(process: Int32) { self.process = String(process, radix: 36) }
 
   func make() -> [UInt8] {
     let number = next.add(1, ordering: .relaxed).newValue
-    return Array(".kluis-\(process)-\(String(number, radix: 36))".utf8)
+    return Array(".kluis-\(run)-\(String(number, radix: 36))".utf8)
   }
 }

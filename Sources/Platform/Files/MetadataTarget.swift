@@ -1,5 +1,5 @@
 internal import CLinux
-internal import SystemPackage
+package import SystemPackage
 
 /// A moment, as a file's times are set.
 package struct FileMoment: Sendable {
@@ -74,9 +74,11 @@ package struct MetadataTarget {
 
   private func check(_ outcome: Int64, _ operation: StaticString) throws(FileError) {
     guard outcome < 0 else { return }
-    let path = shown.map { directory.path(of: $0) } ?? directory.path
     throw FileError(operation, path, OpenDirectory.errno(of: outcome))
   }
+
+  /// Where it is, for messages.
+  package var path: FilePath { shown.map { directory.path(of: $0) } ?? directory.path }
 }
 
 extension OpenDirectory {

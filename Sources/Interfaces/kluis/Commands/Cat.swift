@@ -33,8 +33,9 @@ struct Cat: ParsableCommand {
           let tree = try source.tree(place.volume)
           let selection = try Selection([PathPattern(path)], in: tree)
           for root in selection.roots {
-            do { try print(root, of: tree, to: output, looking.session) } catch {
-              guard error is FileSystemError || error is PathError else { throw error }
+            do { try print(root, of: tree, to: output, looking.session) } catch
+              where isOfOneFile(error)
+            {
               printError("kluis: \(root.path): \(error)")
               isWhole = false
             }

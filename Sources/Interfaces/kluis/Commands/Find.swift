@@ -12,7 +12,7 @@ struct Find: ParsableCommand {
       \(GuestOptions.places)
 
       GLOB is a pattern for names, or for whole paths where it holds a "/"; put it in quotes. Times
-      are a date or more of one, in UTC, as in points: 2026-11-22, 2026-11-22T15:04:05Z.
+      are in UTC: 2026-11-22, 2026-11-22T15:04:05Z.
 
       EXAMPLES:
         kluis find web01 '*.conf'
@@ -30,7 +30,9 @@ struct Find: ParsableCommand {
       valueName: "place> <glob"))
   var arguments: [String] = []
 
-  @Option(help: ArgumentHelp("Files of this size, +10M: or larger, -10M: or smaller."))
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp("Files of this size, +10M: or larger, -10M: or smaller."))
   var size: [SizeLimit] = []
 
   @Option(help: ArgumentHelp("Changed at this time or later.", valueName: "time"))
@@ -106,9 +108,9 @@ private struct FileSearch {
       switch step {
       case .problem(let path, let error): note([(path, error)])
       case .item(let item):
-        do { try visit(item.path, item.place, kind: item.kind()) } catch let error
-          as FileSystemError
-        { note([(item.path, error)]) }
+        do { try visit(item.path, item.place, kind: item.kind()) } catch  where isOfOneFile(error) {
+          note([(item.path, error)])
+        }
       }
     }
   }

@@ -136,7 +136,7 @@ private struct Listing {
           do {
             try show(item.path, "\(name)", item.place, item)
             if isRecursive, try item.kind() == .directory { below.append((item.place, item.path)) }
-          } catch let error as FileSystemError { note([(item.path, error)]) }
+          } catch  where isOfOneFile(error) { note([(item.path, error)]) }
         }
       }
       waiting += below.reversed()

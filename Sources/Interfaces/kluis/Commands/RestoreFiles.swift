@@ -103,7 +103,8 @@ struct RestoreFiles: ParsableCommand {
       }
       looking.tellStates(of: source)
       let seconds = start.duration(to: .now) / .seconds(1)
-      let summary = RestoreSummary(report, source: source.name, target: to ?? tar!, seconds)
+      let summary = RestoreSummary(
+        report, source: source.name, target: to ?? tar!, isArchive: tar != nil, seconds)
       try summary.show(
         session, isOutputTaken: tar == "-", states: looking.states(of: [source]))
       if report.problemCount > 0 { throw ExitCode(Status.degraded) }

@@ -44,9 +44,12 @@ struct Versions: ParsableCommand {
         let source = try GuestSource.open(point, tier, vault, session)
         try history.add(point.point, source, address.place.volume, GuestPath(path))
       }
-      if history.versions.isEmpty { throw PathError(.notFound, GuestPath(path)) }
+      if history.versions.isEmpty, history.problems.isEmpty {
+        throw PathError(.notFound, GuestPath(path))
+      }
       try show(history, session)
-      if !history.problems.isEmpty { throw ExitCode(Status.degraded) }
+      if history.problems.isEmpty { return }
+      throw ExitCode(history.versions.isEmpty ? Status.failed : Status.degraded)
     }
   }
 
@@ -61,7 +64,7 @@ struct Versions: ParsableCommand {
         table.add((line == 0 ? first : ["", "", ""]) + [point])
       }
     }
-    print(table.text)
+    if !history.versions.isEmpty { print(table.text) }
     for point in history.pointsWithout { print("not in \(point)") }
     for problem in history.problems { printError("kluis: \(problem.point): \(problem.reason)") }
   }
@@ -71,8 +74,7 @@ struct Versions: ParsableCommand {
 private struct FileHistory {
   struct Version {
     let attributes: FileAttributes
-    /// Nil for what has no bytes.
-    let side: ContentComparison.Side?
+    let side: ContentComparison.Side
     /// Keeps the disks open on which the bytes lie.
     let source: GuestSource
     var points: [String]
@@ -106,14 +108,12 @@ private struct FileHistory {
     _ point: String, _ source: GuestSource, _ place: MountTree.Place, _ side: TreeComparison.Side
   ) throws {
     let attributes = try place.attributes()
-    let content = attributes.kind == .regular ? try side.content(of: place) : nil
+    // What is no file says so itself.
+    let content = try side.content(of: place)
     // The newest first: a file seldom goes back to what it was.
     for number in versions.indices.reversed() {
       let known = versions[number]
-      guard known.attributes.kind == attributes.kind else { continue }
-      if let a = known.side, let b = content {
-        guard try self.content.areEqual(a, b, check: check) else { continue }
-      }
+      guard try self.content.areEqual(known.side, content, check: check) else { continue }
       versions[number].points.append(point)
       return
     }
@@ -128,7 +128,6 @@ private struct HistoryReport: Encodable {
   struct Version: Encodable {
     let modified: String
     let size: UInt64
-    let type: String
     let points: [String]
   }
 
@@ -145,7 +144,7 @@ private struct HistoryReport: Encodable {
     versions = history.versions.map {
       Version(
         modified: $0.attributes.modified.text, size: $0.attributes.byteCount,
-        type: $0.attributes.kind.name, points: $0.points)
+        points: $0.points)
     }
     pointsWithout = history.pointsWithout
     problems = history.problems.map { Problem(point: $0.point, reason: $0.reason) }

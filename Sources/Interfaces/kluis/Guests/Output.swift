@@ -1,6 +1,7 @@
 import Bytes
 import FoundationEssentials
 import SystemPackage
+import Workers
 
 /// Standard output for what is long: lines and bytes are gathered and written in large pieces.
 final class Output {
@@ -29,6 +30,10 @@ final class Output {
     _ = try FileDescriptor.standardOutput.writeAll(bytes)
   }
 }
+
+/// Whether an error is about a file that was read, after which others can be: not where output fails,
+/// or the work is to stop.
+func isOfOneFile(_ error: any Error) -> Bool { !(error is Errno) && !(error is Cancelled) }
 
 /// Writes a JSON object with one long list in it, an element at a time.
 struct JSONListOutput {

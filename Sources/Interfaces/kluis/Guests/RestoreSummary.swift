@@ -6,12 +6,16 @@ struct RestoreSummary {
   private let report: FileRestoreReport
   private let source: String
   private let target: String
+  private let isArchive: Bool
   private let seconds: Double
 
   /// Problems that are shown one by one; more are in `--json`.
   private static let shownProblems = 20
 
-  init(_ report: FileRestoreReport, source: String, target: String, _ seconds: Double) {
+  init(
+    _ report: FileRestoreReport, source: String, target: String, isArchive: Bool, _ seconds: Double
+  ) {
+    self.isArchive = isArchive
     self.report = report
     self.source = source
     self.target = target
@@ -60,8 +64,9 @@ struct RestoreSummary {
     }
     if report.nodesLeft > 0 {
       notes.append(
-        target == "-" || report.nodes > 0
-          ? "  \(Text.count(report.nodesLeft, "socket")) left out: programs make theirs anew"
+        isArchive
+          ? "  \(Text.count(report.nodesLeft, "socket")) left out, which archives do not hold: programs "
+            + "make theirs anew"
           : "  \(report.nodesLeft) devices, pipes and sockets are left out: as root, --devices "
             + "makes them")
     }
