@@ -150,6 +150,35 @@ import Testing
     #expect(machine.isRestored && machine.isClean && machine.replaced.count == 12)
   }
 
+  @Test(arguments: [false, true])
+  func `what differs alone is written, and what was there can be had back`(
+    sharesBlocks: Bool
+  ) throws {
+    if sharesBlocks, !canMountReflinks { return print("skipped: btrfs cannot be mounted") }
+    var random = seededGenerator("delta, shared blocks \(sharesBlocks)")
+    let machine = try InPlaceMachine(
+      .definition, byteCount: 4 << 20, sharesBlocks: sharesBlocks, &random)
+    let before = machine.names.map { fileNumber(machine.image($0)) }
+    let report = try JSONValue(machine.restore("--delta", "--json").wait().expect(0).output)
+    #expect(machine.isRestored && machine.isClean)
+    for disk in report["disks"].elements {
+      // A change of 32 KiB, and what else is in the chunks that it touches.
+      #expect((1..<1 << 20).contains(Int(disk["writtenBytes"].number ?? 0)), "\(report)")
+      #expect((disk["replaced"].text != nil) == sharesBlocks)
+    }
+    #expect((machine.names.map { fileNumber(machine.image($0)) } == before) == !sharesBlocks)
+    let safety = try #require(report["safetyPoint"].text)
+    machine.kluis("restore", "vm", safety, "--in-place", "--delta", "--no-safety-point")
+      .expect(0, saying: "differed and were written")
+    #expect(machine.isUntouched && machine.isClean)
+    machine.kluis("restore", "vm", machine.point, "--as", "x", "--to", "x", "--delta").expect(64)
+  }
+
+  private func fileNumber(_ path: String) -> UInt64 {
+    var status = stat()
+    return stat(path, &status) == 0 ? UInt64(status.st_ino) : 0
+  }
+
   @Test(arguments: [SIGINT, SIGTERM])
   func `a restore that is interrupted leaves the old disks or the point's`(signal: Int32) throws {
     var random = seededGenerator("interrupted")

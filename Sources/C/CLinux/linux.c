@@ -32,10 +32,16 @@ int64_t linux_pwrite(int fd, const void *from, size_t count, uint64_t offset) {
 int64_t linux_clone(int fd, const char *directory) {
   int clone = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
   if (clone < 0) return -errno;
-  if (ioctl(clone, FICLONE, fd) == 0) return clone;
-  int64_t cause = -errno;
+  int64_t outcome = linux_share_blocks(clone, fd);
+  if (outcome == 0) return clone;
   close(clone);
-  return cause;
+  return outcome;
+}
+
+int64_t linux_share_blocks(int fd, int with) { return result(ioctl(fd, FICLONE, with)); }
+
+int64_t linux_allocate(int fd, uint64_t offset, uint64_t count) {
+  return result(fallocate64(fd, FALLOC_FL_KEEP_SIZE, (off64_t)offset, (off64_t)count));
 }
 
 _Bool linux_is_locked(int fd) {

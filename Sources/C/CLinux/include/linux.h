@@ -25,6 +25,10 @@ int64_t linux_set_direct(int fd, int direct);
 
 /// A new file without a name, in a directory, that shares the blocks of `fd`: its descriptor.
 int64_t linux_clone(int fd, const char *directory);
+/// Gives an empty file all of another's bytes by sharing its blocks.
+int64_t linux_share_blocks(int fd, int with);
+/// Sets blocks aside for a range of a file, whose bytes stay what they are.
+int64_t linux_allocate(int fd, uint64_t offset, uint64_t count);
 
 /// Whether anybody else holds a lock on any part of the file.
 _Bool linux_is_locked(int fd);

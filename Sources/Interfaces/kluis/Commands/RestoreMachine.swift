@@ -20,8 +20,13 @@ struct RestoreVM: ParsableCommand {
       beside the new ones until `kluis replaced --remove`. Stopped at any moment, `kluis recover`
       ends what was begun.
 
+      --in-place --delta writes only what differs, which is the fast way back. Where the file
+      system has reflinks the old disks stay, sharing their blocks; elsewhere the present disks are
+      written onto, and the point of their state before is the way back.
+
       EXAMPLES:
         kluis restore vm web01@2026-11-22 --in-place
+        kluis restore vm web01@2026-11-22 --in-place --delta
         kluis restore vm web01 --as web01-copy --to /images/copy
         kluis restore vm web01 --as web01 --keep-ids --to /images --tier secondary
         kluis restore vm web01 --as web02 --to /images --format vhd-fixed
@@ -39,6 +44,9 @@ struct RestoreVM: ParsableCommand {
 
   @Flag(help: "With --in-place: take no point of the present state first.")
   var noSafetyPoint = false
+
+  @Flag(help: "With --in-place: write only what differs onto the present disks.")
+  var delta = false
 
   @Flag(help: "With --in-place: also where point and machine have different disks.")
   var force = false
@@ -64,8 +72,8 @@ struct RestoreVM: ParsableCommand {
     if inPlace, name != nil || to != nil || format != nil || keepIds {
       throw ValidationError("--in-place takes no --as, --to, --format or --keep-ids")
     }
-    if !inPlace, noSafetyPoint || force {
-      throw ValidationError("--no-safety-point and --force are for --in-place")
+    if !inPlace, noSafetyPoint || force || delta {
+      throw ValidationError("--no-safety-point, --delta and --force are for --in-place")
     }
     guard let name else { return }
     do throws(NameError) { try checkName(name, of: "machine") } catch {
@@ -77,7 +85,8 @@ struct RestoreVM: ParsableCommand {
     try options.run([kluis.shared, shared], point) { source, session in
       guard let name, let to else {
         return try InPlaceCommand(
-          session: session, takesSafetyPoint: !noSafetyPoint, allowsOtherDisks: force
+          session: session, takesSafetyPoint: !noSafetyPoint, allowsOtherDisks: force,
+          isDelta: delta
         ).run(source)
       }
       var restore = MachineRestore(source.point, as: name, in: try absolutePath(FilePath(to)))
