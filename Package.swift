@@ -82,7 +82,7 @@ module(
 module("Volumes", in: "Disks", uses: ["Bytes", "BlockDevices"])
 module("Filesystems", in: "Disks", uses: ["Bytes", "BlockDevices"])
 module("Guests", in: "Disks", uses: ["Bytes", "BlockDevices", "Volumes", "Filesystems"])
-module("Machines", in: "Disks", uses: ["CXML"])
+module("Machines", in: "Disks", uses: ["CXML", "Encryption"])
 
 // Storage: what is kept.
 module(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Backups
+import Encryption
 import Machines
 import Restores
 import SystemPackage
@@ -13,6 +14,7 @@ struct InPlaceCommand {
   let allowsOtherDisks: Bool
   /// Whether only what differs is written.
   let isDelta: Bool
+  let secretsKey: Secret?
 
   func run(_ source: MachineRestoreOptions.Source) throws {
     let machine = try MachinePlaces(source.point.machine, in: source.vault, session)
@@ -59,6 +61,8 @@ struct InPlaceCommand {
       disks: try machine.toBackUp(machine.disks.map(\.name).filter { names.contains($0) }))
     backup.tags["before-restore-of"] = source.point.id
     backup.secrets = machine.secrets
+    backup.secretsKey = secretsKey
+    backup.fingerprintDirectory = CacheDirectory.path(for: source.vault)
     return try session.withProgress("safety point") { progress in
       try backup.run(
         vault: source.vault, notices: session.notices, progress: progress,

@@ -86,12 +86,13 @@ struct RestoreVM: ParsableCommand {
       guard let name, let to else {
         return try InPlaceCommand(
           session: session, takesSafetyPoint: !noSafetyPoint, allowsOtherDisks: force,
-          isDelta: delta
+          isDelta: delta, secretsKey: try options.secretsKey.read(for: source.vault)
         ).run(source)
       }
       var restore = MachineRestore(source.point, as: name, in: try absolutePath(FilePath(to)))
       restore.format = format ?? .raw
       restore.keepsIDs = keepIds
+      restore.secretsDirectory = try options.secretsDirectory
       let definition = try session.withProgress("restore \(name)") { progress in
         try restore.run(
           from: source.open, progress: progress, cancellation: session.cancellation)
@@ -138,6 +139,7 @@ struct RestoreDisks: ParsableCommand {
     try options.run([kluis.shared, shared], point) { source, session in
       var restore = TemplateRestore(source.point, in: try absolutePath(FilePath(to)))
       restore.disks = disks
+      restore.secretsDirectory = try options.secretsDirectory
       restore.format = format
       let template = try session.withProgress("restore disks") { progress in
         try restore.run(
@@ -159,6 +161,12 @@ struct MachineRestoreOptions: ParsableArguments {
     completion: .directory)
   var withSecrets: String?
 
+  @OptionGroup var secretsKey: SecretsKeyOption
+
+  var secretsDirectory: FilePath? {
+    get throws { try withSecrets.map { try absolutePath(FilePath($0)) } }
+  }
+
   /// The point to restore from, in the tier that was chosen.
   struct Source {
     let vault: Vault
@@ -177,7 +185,9 @@ struct MachineRestoreOptions: ParsableArguments {
       let vault = try session.openVault()
       try tier.check(in: vault)
       let listed = try vault.point(point, in: tier.name, notices: session.notices)
-      let secrets = withSecrets.map { SecretFiles(directory: FilePath($0)) }
+      let secrets = withSecrets.map {
+        SecretFiles(directory: FilePath($0), secretsKey: secretsKey)
+      }
       try secrets?.check(listed.point)
       let open = try tier.open(listed, in: vault, notices: session.notices)
       try body(Source(vault: vault, point: listed.point, open: open), session)
@@ -198,6 +208,9 @@ struct MachineRestoreOptions: ParsableArguments {
         + "\(Text.size(data)) of data in \(Text.duration(seconds)) "
         + "(\(Text.rate(data, seconds: seconds))), every chunk verified")
     for disk in definition.disks { session.say("  disk \(disk.name)  \(disk.path ?? "")") }
+    if withSecrets == nil, point.secrets?.isEmpty == false {
+      session.say("  its secrets stay in the point: `kluis restore secrets` writes them to files")
+    }
     for name in point.excluded ?? [] {
       session.say("  disk \(name) was left out of the backup, and of this machine")
     }
