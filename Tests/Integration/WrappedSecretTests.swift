@@ -46,7 +46,7 @@ struct WrappedSecretTests {
   @Test(
     .enabled(if: isInstalled("cryptsetup"), "cryptsetup is not installed"),
     arguments: Sealing.allCases)
-  func `a machine goes from a secret alone to a wrapped one and to another key, and all points open`(
+  func `a machine goes from a secret to a wrapped one and to another key, and all points open`(
     sealing: Sealing
   ) throws {
     let (kluis, _) = Self.make(sealing)

@@ -21,7 +21,8 @@ struct SecretIntake {
   ) throws -> [SealedSecret]? {
     let (secrets, wrappers) = (protected?.secrets ?? [], protected?.keys ?? [])
     if named.isEmpty, secrets.isEmpty { return nil }
-    for name in named.map(\.name) where (secrets.map(\.name) + wrappers.map(\.name)).contains(name) {
+    for name in named.map(\.name) where (secrets.map(\.name) + wrappers.map(\.name)).contains(name)
+    {
       throw DefinitionError("the definition has a secret '\(name)', too")
     }
     for name in secrets.map(\.name) + wrappers.map(\.name) { try checkName(name, of: "secret") }
