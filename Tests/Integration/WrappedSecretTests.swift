@@ -22,7 +22,8 @@ struct WrappedSecretTests {
 
   private static func write(_ kluis: Kluis, _ secret: String, keys: String = "") {
     let text = """
-      {"name": "safe", "disks": [{"name": "root", "path": "luks.img", "secrets": [\(secret)]}]\(keys)}
+      {"name": "safe",
+       "disks": [{"name": "root", "path": "luks.img", "secrets": [\(secret)]}]\(keys)}
       """
     writeBytes(Array(text.utf8), to: kluis.path("safe.json"))
   }

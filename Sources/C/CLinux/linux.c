@@ -99,6 +99,45 @@ int64_t linux_run(const char *command, int timeout_milliseconds) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+int64_t linux_start(char *const arguments[], const char *output) {
+  int to = open(output, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (to < 0) return -errno;
+  int from = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  pid_t parent = getpid();
+  pid_t child = fork();
+  if (child == 0) {
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(127);
+    dup2(from, 0);
+    dup2(to, 1);
+    dup2(to, 2);
+    execvp(arguments[0], arguments);
+    _exit(127);
+  }
+  int64_t outcome = child < 0 ? -errno : child;
+  close(from);
+  close(to);
+  return outcome;
+}
+
+int64_t linux_poll_end(int64_t process) {
+  int status;
+  pid_t ended = waitpid((pid_t)process, &status, WNOHANG);
+  if (ended == 0) return -EAGAIN;
+  if (ended < 0) return -errno;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void linux_end(int64_t process) {
+  kill((pid_t)-process, SIGKILL);
+  kill((pid_t)process, SIGKILL);
+  waitpid((pid_t)process, NULL, 0);
+}
+
 int64_t linux_seek_data(int fd, uint64_t offset) {
   return result(lseek64(fd, (off64_t)offset, SEEK_DATA));
 }

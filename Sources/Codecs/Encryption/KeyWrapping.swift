@@ -1,8 +1,8 @@
 internal import Bytes
 internal import CCrypto
 
-/// How a secret is wrapped by a key-encryption key, in the ways that are in use elsewhere. Kluis only
-/// unwraps.
+/// How a secret is wrapped by a key-encryption key, in the ways that are in use elsewhere. Kluis
+/// only unwraps.
 package enum KeyWrapping: String, Codable, Sendable, CaseIterable {
   /// AES key wrap (RFC 3394) of whole blocks of 8 bytes, under 16, 24 or 32 bytes.
   case aesKW = "aes-kw"

@@ -15,7 +15,7 @@ struct SecretIntake {
   ///   - protected: whose definition may name others.
   /// - Returns: nil where there are none.
   /// - Throws: ``SecretFileError``, ``LockedError``, ``VaultError``; ``DefinitionError`` where one
-  ///   does not open with the key that is said to wrap it, since a point with that would be useless.
+  ///   does not open with the key that is said to wrap it: a point with that would be useless.
   func sealed(
     _ named: [Backup.Source], _ protected: ProtectedMachine?
   ) throws -> [SealedSecret]? {

@@ -82,8 +82,8 @@ package struct SealedSecret: Codable, Sendable, Equatable {
 extension RecoveryPoint {
   /// A secret as it opens a disk: unwrapped where it is wrapped.
   ///
-  /// - Throws: ``VaultError/damaged(_:reason:)`` where it, or the key that wraps it, is not what was
-  ///   sealed, or is not there.
+  /// - Throws: ``VaultError/damaged(_:reason:)`` where it, or the key that wraps it, is not what
+  ///   was sealed, or is not there.
   package func opened(_ secret: SealedSecret, _ keys: VaultKeys) throws(VaultError) -> Secret {
     let own = try secret.open(of: machine, keys)
     guard let wrapping = secret.wrapping else { return own }

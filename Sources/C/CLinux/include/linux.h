@@ -44,6 +44,15 @@ _Bool linux_has_writer(int fd);
 /// it, or -ETIMEDOUT where it was killed, with all that it had started.
 int64_t linux_run(const char *command, int timeout_milliseconds);
 
+/// Starts a program, looked for on the path, whose output goes to a new file and that ends when the
+/// calling thread does: its number, or minus an error number. It has to be waited for.
+int64_t linux_start(char *const arguments[], const char *output);
+/// Whether a program that was started has ended: its exit status, 128 and the signal that ended it,
+/// or -EAGAIN while it runs.
+int64_t linux_poll_end(int64_t process);
+/// Ends a program that was started, with all that it had started, and waits for that.
+void linux_end(int64_t process);
+
 /// Makes a range of a file or block device read as zeros, keeping its size.
 int64_t linux_punch_hole(int fd, uint64_t offset, uint64_t count);
 /// The size of a block device in bytes.
