@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Machines
 import Restores
 import SystemPackage
@@ -12,8 +13,12 @@ struct Recover: ParsableCommand {
       Looks for what the restore wrote down beside the machine's disks: where the swap had begun, it
       is completed and the machine has the point's disks; else the machine has its old ones.
 
+      All that this needs lies beside the disks. Where the vault is out of reach, name the directory
+      of one of them.
+
       EXAMPLES:
         kluis recover web01
+        kluis recover web01 --in /images
       """)
 
   @ParentCommand var kluis: Kluis
@@ -22,15 +27,17 @@ struct Recover: ParsableCommand {
   @Argument(help: "The machine's name.")
   var machine: String
 
+  @Option(
+    name: .customLong("in"),
+    help: ArgumentHelp("Where disks of it lie; the vault is not needed then.", valueName: "dir"),
+    completion: .directory)
+  var directory: String?
+
   func run() throws {
     try Session.run([kluis.shared, shared], harmless: "Run it again to go on.") { session in
-      let vault = try session.openVault()
-      let places = try MachinePlaces(machine, in: vault, session)
-      guard
-        let (path, journal) = try SwapJournal.find(
-          of: machine, beside: places.paths)
-      else {
-        try SwapJournal.removeDrafts(of: machine, beside: places.paths)
+      let disks = try disks(session)
+      guard let (path, journal) = try SwapJournal.find(of: machine, beside: disks) else {
+        try SwapJournal.removeDrafts(of: machine, beside: disks)
         return session.say("nothing to recover: no in-place restore of \(machine) was stopped")
       }
       switch try journal.recover(at: path) {
@@ -38,6 +45,20 @@ struct Recover: ParsableCommand {
       case .done: session.say("\(machine) has the disks of \(journal.point)")
       }
     }
+  }
+
+  /// Files of the machine, beside which a restore may have written something down.
+  private func disks(_ session: Session) throws -> [FilePath] {
+    guard let directory else {
+      return try MachinePlaces(machine, in: try session.openVault(), session).paths
+    }
+    do throws(NameError) { try checkName(machine, of: "machine") } catch {
+      throw ValidationError(error.description)
+    }
+    guard try fileStatus(FilePath(directory))?.kind == .directory else {
+      throw ValidationError("there is no directory \(directory)")
+    }
+    return [FilePath(directory).appending(machine)]
   }
 }
 
