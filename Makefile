@@ -40,6 +40,7 @@ bench: build ## Measure against restic, borg and casync (an hour, 60 GB of disk)
 	Benchmarks/compare
 	Benchmarks/copies
 	Benchmarks/files
+	Benchmarks/machines
 
 tsan: packages ## Look for data races in the engine
 	TSAN_OPTIONS=suppressions=$(CURDIR)/.ci/tsan-suppressions $(SWIFT) test --sanitize=thread \

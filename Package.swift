@@ -82,7 +82,7 @@ module(
 module("Volumes", in: "Disks", uses: ["Bytes", "BlockDevices"])
 module("Filesystems", in: "Disks", uses: ["Bytes", "BlockDevices"])
 module("Guests", in: "Disks", uses: ["Bytes", "BlockDevices", "Volumes", "Filesystems"])
-module("Machines", in: "Disks", uses: ["CXML"])
+module("Machines", in: "Disks", uses: ["CXML", "Encryption"])
 
 // Storage: what is kept.
 module(
@@ -127,13 +127,19 @@ module(
 module(
   "Maintenance", in: "Engine", uses: ["Bytes", "Workers", "Copies"] + storage,
   packages: [system])
+module(
+  "Drills", in: "Engine",
+  uses: [
+    "CLinux", "Bytes", "Files", "Workers", "BlockDevices", "DiskImages", "Volumes", "Restores",
+  ] + storage,
+  packages: [system])
 
 // Interfaces: who asks.
 program(
   "kluis", in: "Interfaces",
   uses: [
     "CLinux", "Bytes", "Files", "Workers", "BlockDevices", "DiskImages", "Volumes", "Filesystems",
-    "Guests", "Backups", "Restores", "FileRestores", "Copies", "Maintenance",
+    "Guests", "Backups", "Restores", "FileRestores", "Copies", "Maintenance", "Drills",
   ]
     + storage, packages: [system, arguments])
 
@@ -193,6 +199,9 @@ tests(
   of: "FileRestores",
   uses: ["Bytes", "Files", "Workers", "BlockDevices", "Volumes", "Filesystems", "Guests"])
 tests(of: "Copies", uses: ["Bytes", "Files", "Workers", "Backups", "Restores"] + storage)
+tests(
+  of: "Drills",
+  uses: ["Bytes", "Files", "Workers", "Backups", "Restores", "Machines", "Tiers", "Vaults"])
 tests(
   of: "Maintenance",
   uses: ["Bytes", "Files", "Workers", "Backups", "Restores", "Copies"] + storage)

@@ -150,6 +150,69 @@ import Testing
     #expect(machine.isRestored && machine.isClean && machine.replaced.count == 12)
   }
 
+  @Test(arguments: [false, true])
+  func `what differs alone is written, and what was there can be had back`(
+    sharesBlocks: Bool
+  ) throws {
+    if sharesBlocks, !canMountReflinks { return print("skipped: btrfs cannot be mounted") }
+    var random = seededGenerator("delta, shared blocks \(sharesBlocks)")
+    let machine = try InPlaceMachine(
+      .definition, byteCount: 4 << 20, sharesBlocks: sharesBlocks, &random)
+    let before = machine.names.map { fileNumber(machine.image($0)) }
+    let report = try JSONValue(machine.restore("--delta", "--json").wait().expect(0).output)
+    #expect(machine.isRestored && machine.isClean)
+    for disk in report["disks"].elements {
+      // A change of 32 KiB, and what else is in the chunks that it touches.
+      #expect((1..<1 << 20).contains(Int(disk["writtenBytes"].number ?? 0)), "\(report)")
+      #expect((disk["replaced"].text != nil) == sharesBlocks)
+    }
+    #expect((machine.names.map { fileNumber(machine.image($0)) } == before) == !sharesBlocks)
+    let safety = try #require(report["safetyPoint"].text)
+    machine.kluis("restore", "vm", safety, "--in-place", "--delta", "--no-safety-point")
+      .expect(0, saying: "differed and were written")
+    #expect(machine.isUntouched && machine.isClean)
+    machine.kluis("restore", "vm", machine.point, "--as", "x", "--to", "x", "--delta").expect(64)
+  }
+
+  @Test(arguments: ["running", "paused", "in shutdown", "pmsuspended", "shut off", "crashed", ""])
+  func `a machine that libvirt has not shut off is not replaced`(state: String) throws {
+    var random = seededGenerator("libvirt")
+    let machine = try InPlaceMachine(.disks, &random)
+    let tools = machine.kluis.scratch.directory("tools")
+    let script = "#!/bin/sh\n[ \"$LC_ALL:$*\" = 'C:domstate -- m' ] && printf '\(state)\\n\\n'\n"
+    writeBytes(Array(script.utf8), to: "\(tools)/virsh")
+    chmod("\(tools)/virsh", 0o755)
+    let path = "\(tools):\(environment("PATH") ?? "/usr/bin:/bin")"
+    let restore = ["restore", "vm", machine.point, "--in-place", "--delta", "--no-safety-point"]
+    let outcome = machine.kluis.run(restore, environment: ["PATH": path])
+    if ["shut off", "crashed", ""].contains(state) {
+      outcome.expect(0)
+      #expect(machine.isRestored)
+    } else {
+      outcome.expect(1, saying: "is not shut off, as libvirt says")
+      #expect(machine.isUntouched && machine.isClean)
+    }
+  }
+
+  @Test func `what was stopped is completed without the vault`() throws {
+    var random = seededGenerator("recovery without a vault")
+    let machine = try InPlaceMachine(.definition, diskCount: 12, &random)
+    let restore = machine.restore("--delta", "--no-safety-point")
+    machine.waitForSwap(of: restore)
+    restore.send(SIGKILL)
+    _ = restore.wait()
+    run("mv", machine.kluis.vault, machine.kluis.path("away"))
+    machine.kluis("recover", "m").expect(1)
+    machine.kluis("recover", "m", "--in", machine.kluis.path("none")).expect(64)
+    machine.kluis("recover", "m", "--in", machine.images).expect(0)
+    #expect(machine.isClean && machine.isRestored != machine.isUntouched)
+  }
+
+  private func fileNumber(_ path: String) -> UInt64 {
+    var status = stat()
+    return stat(path, &status) == 0 ? UInt64(status.st_ino) : 0
+  }
+
   @Test(arguments: [SIGINT, SIGTERM])
   func `a restore that is interrupted leaves the old disks or the point's`(signal: Int32) throws {
     var random = seededGenerator("interrupted")

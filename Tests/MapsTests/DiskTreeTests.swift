@@ -133,6 +133,58 @@ import Testing
     #expect(visited == 1)
   }
 
+  @Test("two disks differ in the regions whose maps do, and equal parts are not fetched")
+  func difference() throws {
+    var random = Seed.ofThisRun.random
+    let byteCount: UInt64 = 3 << 40
+    let count = Region.count(diskByteCount: byteCount)
+    let nodes = Nodes()
+    var maps: [UInt64: ContentID] = [:]
+    for _ in 0..<40 {
+      let start = UInt64.random(in: 0..<count, using: &random)
+      for region in start..<min(count, start + 3) {
+        maps[region] = ContentID(digest(random.next()))
+      }
+    }
+    for changes in [0, 1, 3, 40] {
+      var others = maps
+      var regions = Set<UInt64>()
+      for _ in 0..<changes {
+        let region =
+          random.below(2) == 0
+          ? UInt64.random(in: 0..<count, using: &random) : maps.keys.sorted()[random.below(40)]
+        others[region] = random.below(3) == 0 ? nil : ContentID(digest(random.next()))
+        regions.insert(region)
+      }
+      let (a, b) = (
+        nodes.build(maps, diskByteCount: byteCount), nodes.build(others, diskByteCount: byteCount)
+      )
+      var found: [UInt64] = []
+      nodes.fetchCount = 0
+      try a.forEachDifference(from: b, fetch: nodes.fetch, fetchOther: nodes.fetch) {
+        region, map, other in
+        found.append(region)
+        #expect(map == maps[region] ?? .zeros && other == others[region] ?? .zeros)
+      }
+      let expected = regions.filter { maps[$0] != others[$0] }.sorted()
+      #expect(found == expected, "\(Seed.ofThisRun)")
+      #expect(nodes.fetchCount <= changes * 2 * DiskMap.levels(diskByteCount: byteCount))
+    }
+  }
+
+  @Test("a difference that lies beyond the disk's end is refused")
+  func differenceBeyond() {
+    let nodes = Nodes()
+    let tree = nodes.build([5: ContentID(digest(1))], diskByteCount: 6 << 26)
+    let short = DiskTree(root: tree.root, diskByteCount: 5 << 26)
+    let empty = DiskTree(root: .zeros, diskByteCount: 5 << 26)
+    for (a, b) in [(short, empty), (empty, short)] {
+      #expect(throws: MapDamage.self) {
+        try a.forEachDifference(from: b, fetch: nodes.fetch, fetchOther: nodes.fetch) { _, _, _ in }
+      }
+    }
+  }
+
   @Test("a tree that reaches beyond the disk's end is refused")
   func beyond() {
     let nodes = Nodes()

@@ -59,7 +59,7 @@ struct SwapBench {
     var files: [String: String] = [:]
     for disk in disks {
       files[name(disk.swap.path)] = disk.new
-      files[name(disk.swap.replaced)] = disk.old
+      files[name(disk.swap.replaced!)] = disk.old
     }
     return files
   }
@@ -82,7 +82,7 @@ struct SwapBench {
       let isDone = place == .done
       if built { try put(disk.new, at: isDone ? disk.swap.path : disk.swap.new) }
       guard let old = disk.old else { continue }
-      try put(old, at: place == .untouched ? disk.swap.path : disk.swap.replaced)
+      try put(old, at: place == .untouched ? disk.swap.path : disk.swap.replaced!)
     }
   }
 

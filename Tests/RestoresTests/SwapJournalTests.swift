@@ -68,7 +68,7 @@ import Vaults
       #expect(throws: FileError.self) { _ = try bench.journal(.swapping).recover(at: bench.path) }
       let stopped = try bench.files()
       #expect(stopped[bench.name(disk.swap.path)] == "somebody else's")
-      #expect(stopped[bench.name(disk.swap.replaced)] == disk.old)
+      #expect(stopped[bench.name(disk.swap.replaced!)] == disk.old)
       #expect(stopped[bench.name(disk.swap.new)] == disk.new)
       try removeFile(FilePath(disk.swap.path))
       try bench.recover(to: .done)

@@ -3,7 +3,9 @@
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
+#include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/rsa.h>
 
 /// libcrypto's parameter lists hold pointers to one another, which only C writes down well.
 
@@ -37,5 +39,54 @@ static inline int crypto_hkdf_sha256(
   };
   int status = context ? EVP_KDF_derive(context, out, count, parameters) : 0;
   EVP_KDF_CTX_free(context);
+  return status;
+}
+
+/// Unwraps with AES key wrap (RFC 3394), or with padding (RFC 5649); 1 where it was wrapped so.
+/// `out` has room for as much as goes in.
+static inline int crypto_unwrap_aes(
+    int padded, const unsigned char *key, size_t key_count, const unsigned char *in, int count,
+    unsigned char *out, size_t *out_count) {
+  const char *names[2][3] = {{"AES-128-WRAP", "AES-192-WRAP", "AES-256-WRAP"},
+                             {"AES-128-WRAP-PAD", "AES-192-WRAP-PAD", "AES-256-WRAP-PAD"}};
+  if (key_count != 16 && key_count != 24 && key_count != 32) return 0;
+  EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, names[padded != 0][key_count / 8 - 2], NULL);
+  EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+  int body = 0, rest = 0, status = 0;
+  if (cipher && context) {
+    EVP_CIPHER_CTX_set_flags(context, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+    status = EVP_DecryptInit_ex2(context, cipher, key, NULL, NULL) == 1 &&
+             EVP_DecryptUpdate(context, out, &body, in, count) == 1 && body > 0 &&
+             EVP_DecryptFinal_ex(context, out + body, &rest) == 1;
+  }
+  *out_count = (size_t)(body + rest);
+  EVP_CIPHER_CTX_free(context);
+  EVP_CIPHER_free(cipher);
+  return status;
+}
+
+static inline int crypto_no_passphrase(char *to, int size, int writing, void *context) {
+  (void)to, (void)size, (void)writing, (void)context;
+  return -1;
+}
+
+/// Decrypts with RSA-OAEP (RFC 8017) under a private key in PEM; 1 where that succeeds. `out` has
+/// room for as much as goes in.
+static inline int crypto_decrypt_rsa_oaep(
+    const char *digest, const unsigned char *pem, int pem_count, const unsigned char *in,
+    size_t count, unsigned char *out, size_t *out_count) {
+  BIO *text = BIO_new_mem_buf(pem, pem_count);
+  // Nobody is asked for a passphrase, which libcrypto would do by itself.
+  EVP_PKEY *key = text ? PEM_read_bio_PrivateKey(text, NULL, crypto_no_passphrase, NULL) : NULL;
+  BIO_free(text);
+  EVP_PKEY_CTX *context = key ? EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL) : NULL;
+  EVP_PKEY_free(key);
+  *out_count = count;
+  int status = context && EVP_PKEY_decrypt_init(context) == 1 &&
+               EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING) == 1 &&
+               EVP_PKEY_CTX_set_rsa_oaep_md_name(context, digest, NULL) == 1 &&
+               EVP_PKEY_CTX_set_rsa_mgf1_md_name(context, digest, NULL) == 1 &&
+               EVP_PKEY_decrypt(context, out, out_count, in, count) == 1;
+  EVP_PKEY_CTX_free(context);
   return status;
 }

@@ -32,10 +32,16 @@ int64_t linux_pwrite(int fd, const void *from, size_t count, uint64_t offset) {
 int64_t linux_clone(int fd, const char *directory) {
   int clone = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
   if (clone < 0) return -errno;
-  if (ioctl(clone, FICLONE, fd) == 0) return clone;
-  int64_t cause = -errno;
+  int64_t outcome = linux_share_blocks(clone, fd);
+  if (outcome == 0) return clone;
   close(clone);
-  return cause;
+  return outcome;
+}
+
+int64_t linux_share_blocks(int fd, int with) { return result(ioctl(fd, FICLONE, with)); }
+
+int64_t linux_allocate(int fd, uint64_t offset, uint64_t count) {
+  return result(fallocate64(fd, FALLOC_FL_KEEP_SIZE, (off64_t)offset, (off64_t)count));
 }
 
 _Bool linux_is_locked(int fd) {
@@ -91,6 +97,45 @@ int64_t linux_run(const char *command, int timeout_milliseconds) {
   }
   if (ended < 0) return -errno;
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int64_t linux_start(char *const arguments[], const char *output) {
+  int to = open(output, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (to < 0) return -errno;
+  int from = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  pid_t parent = getpid();
+  pid_t child = fork();
+  if (child == 0) {
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(127);
+    dup2(from, 0);
+    dup2(to, 1);
+    dup2(to, 2);
+    execvp(arguments[0], arguments);
+    _exit(127);
+  }
+  int64_t outcome = child < 0 ? -errno : child;
+  close(from);
+  close(to);
+  return outcome;
+}
+
+int64_t linux_poll_end(int64_t process) {
+  int status;
+  pid_t ended = waitpid((pid_t)process, &status, WNOHANG);
+  if (ended == 0) return -EAGAIN;
+  if (ended < 0) return -errno;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void linux_end(int64_t process) {
+  kill((pid_t)-process, SIGKILL);
+  kill((pid_t)process, SIGKILL);
+  waitpid((pid_t)process, NULL, 0);
 }
 
 int64_t linux_seek_data(int fd, uint64_t offset) {

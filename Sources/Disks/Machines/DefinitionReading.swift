@@ -63,12 +63,13 @@ extension MachineDefinition {
     if let uuid, !isUUID(uuid) { try refuse("uuid '\(uuid)' is none") }
     if let cpus, !(1...4096).contains(cpus) { try refuse("\(cpus) processors cannot be") }
     if let memoryBytes, memoryBytes > 1 << 50 { try refuse("\(memoryBytes) bytes of memory") }
+    try checkSecrets()
     for mac in nics.compactMap(\.mac) where !isMAC(mac) { try refuse("MAC '\(mac)' is none") }
   }
 }
 
 /// Whether a path could lead somewhere; nil is fine.
-private func isPath(_ text: String?) -> Bool {
+func isPath(_ text: String?) -> Bool {
   text?.isEmpty != true && text?.utf8.contains(0) != true
 }
 

@@ -20,6 +20,8 @@ package struct MachineDefinition: Codable, Sendable, Equatable {
   package var licence: String?
   /// Further files that belong to it.
   package var files: [String]
+  /// Keys that secrets of its disks are wrapped by.
+  package var keys: [WrappingKey]?
 
   package enum Firmware: String, Codable, Sendable { case bios, uefi }
 
@@ -32,6 +34,8 @@ package struct MachineDefinition: Codable, Sendable, Equatable {
     package var path: String?
     /// `raw`, `vhd-fixed` or `device`; another is named for what it is, and not read.
     package var format: String?
+    /// What opens it, where it is encrypted.
+    package var secrets: [DiskSecret]?
 
     package enum Role: String, Codable, Sendable { case os, data }
 
@@ -81,10 +85,12 @@ extension MachineDefinition {
     tags = try fields.decodeIfPresent([String: String].self, forKey: .tags) ?? [:]
     licence = try fields.decodeIfPresent(String.self, forKey: .licence)
     files = try fields.decodeIfPresent([String].self, forKey: .files) ?? []
+    keys = try fields.decodeIfPresent([WrappingKey].self, forKey: .keys)
   }
 
   private enum CodingKeys: String, CodingKey, CaseIterable {
     case name, uuid, os, cpus, memoryBytes, firmware, nvram, disks, nics, tags, licence, files
+    case keys
   }
 }
 
@@ -97,9 +103,12 @@ extension MachineDefinition.Disk {
     role = try fields.decodeIfPresent(Role.self, forKey: .role) ?? .data
     path = try fields.decodeIfPresent(String.self, forKey: .path)
     format = try fields.decodeIfPresent(String.self, forKey: .format)
+    secrets = try fields.decodeIfPresent([DiskSecret].self, forKey: .secrets)
   }
 
-  private enum CodingKeys: String, CodingKey, CaseIterable { case name, lun, role, path, format }
+  private enum CodingKeys: String, CodingKey, CaseIterable {
+    case name, lun, role, path, format, secrets
+  }
 }
 
 extension MachineDefinition.NIC {
@@ -128,7 +137,7 @@ extension KeyedDecodingContainer {
   }
 }
 
-private func refuseUnknownKeys(
+func refuseUnknownKeys(
   _ decoder: any Decoder, known: [some CodingKey & RawRepresentable<String>]
 ) throws {
   let names = Set(known.map(\.rawValue))

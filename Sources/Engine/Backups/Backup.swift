@@ -1,4 +1,5 @@
 internal import DiskImages
+package import Encryption
 internal import Hashing
 internal import Machines
 package import SystemPackage
@@ -22,6 +23,8 @@ package struct Backup {
   package var disks: Disks
   /// Files with secrets of the machine, which the point keeps sealed.
   package var secrets: [Source] = []
+  /// Seals secrets in a vault that is not encrypted.
+  package var secretsKey: Secret?
   package var tags: [String: String] = [:]
   /// Brings the machine's applications to rest; nil for a point as after a power failure.
   package var quiescence: Quiescence?
@@ -56,8 +59,9 @@ package struct Backup {
   package func run(
     vault: Vault, notices: Notices, progress: Progress, cancellation: Cancellation
   ) throws -> RecoveryPoint {
-    let secrets = try sealedSecrets(vault)
     let (sources, left, protected) = try chosenDisks()
+    let secrets = try SecretIntake(machine: machine, vault: vault, key: secretsKey)
+      .sealed(self.secrets, protected)
     let files = try protected?.files() ?? []
     var intake = DiskIntake(
       vault: vault, notices: notices, progress: progress, cancellation: cancellation)
@@ -133,16 +137,6 @@ package struct Backup {
     var digester = Digester()
     let name = digester.digest(Array("\(machine)\0\(disk)".utf8).span.bytes)
     return fingerprintDirectory?.appending("\(name.description.prefix(32)).fingerprints")
-  }
-
-  private func sealedSecrets(_ vault: Vault) throws -> [SealedSecret]? {
-    if secrets.isEmpty { return nil }
-    let keys = try vault.requireKeys()
-    return try secrets.map { source in
-      SealedSecret(
-        try readSecret(from: source.path, limit: SealedSecret.byteLimit), named: source.name,
-        of: machine, keys)
-    }
   }
 
   /// What later backups of the machine need to know.

@@ -58,6 +58,19 @@ package struct ProtectedMachine: Sendable {
     }
   }
 
+  /// The secrets of its disks and the keys that wrap them, with files as they are found from here.
+  var secrets: [DiskSecret] {
+    definition.secrets.map { secret in
+      var secret = secret
+      secret.file = beside(secret.file).string
+      return secret
+    }
+  }
+
+  var keys: [WrappingKey] {
+    (definition.keys ?? []).map { WrappingKey(name: $0.name, file: beside($0.file).string) }
+  }
+
   package var nvram: FilePath? { definition.nvram.map(beside) }
 
   /// The files that belong to the machine.

@@ -1,5 +1,5 @@
 internal import Backups
-internal import Encryption
+package import Encryption
 internal import Restores
 package import Tiers
 package import Vaults
@@ -12,6 +12,8 @@ package struct VaultCopy {
   private let source: OpenTier
   private let vault: Vault
   private let target: Vault
+  /// Seals secrets in the one of both vaults that is not encrypted.
+  package var secretsKey: Secret?
 
   /// - Parameters:
   ///   - source: an open tier of `vault` that has the point.
@@ -29,7 +31,7 @@ package struct VaultCopy {
   ///
   /// - Returns: the point as the target has it; nil where it had it before.
   /// - Throws: ``RestoreError``, ``StoreError``, ``Cancelled``, ``LockedError``; ``VaultError``
-  ///   where the point has secrets and the target is not encrypted.
+  ///   where the point has secrets and one of both vaults is not encrypted and has no key for them.
   package func run(
     notices: Notices, progress: Progress, cancellation: Cancellation
   ) throws -> RecoveryPoint? {
@@ -57,10 +59,7 @@ package struct VaultCopy {
 
   private func sealedAnew() throws -> [SealedSecret]? {
     guard let secrets = point.secrets, !secrets.isEmpty else { return nil }
-    let (own, other) = (try vault.requireKeys(), try target.requireKeys())
-    return try secrets.map { secret in
-      SealedSecret(
-        try secret.open(of: point.machine, own), named: secret.name, of: point.machine, other)
-    }
+    let (own, other) = (try vault.secretKeys(secretsKey), try target.secretKeys(secretsKey))
+    return try secrets.map { try $0.sealedAnew(of: point.machine, from: own, to: other) }
   }
 }

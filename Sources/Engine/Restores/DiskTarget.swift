@@ -1,4 +1,3 @@
-internal import Bytes
 internal import Files
 package import SystemPackage
 
@@ -30,15 +29,24 @@ package enum TargetError: Error, CustomStringConvertible {
   }
 }
 
+/// Takes what a region of a disk is to be; safe for several threads.
+protocol RegionTarget: Sendable {
+  func write(_ bytes: RawSpan, at offset: UInt64) throws
+  /// Makes a range zeros.
+  func writeZeros(_ range: Range<UInt64>) throws
+}
+
 /// Where a disk is restored to: a new image that gets its name when it is whole, or a block device.
 ///
 /// Whoever does not finish it has to abandon it, so that no file is left behind.
-final class DiskTarget: Sendable {
+final class DiskTarget: RegionTarget {
   private let path: FilePath
   private let file: File
   /// The name while it is not whole; nil for a block device.
   private let temporary: FilePath?
   private let replacing: Bool
+  /// Whether all of it is zeros before anything is written.
+  private let isBlank: Bool
 
   /// - Throws: ``TargetError``, ``FileError``.
   init(_ path: FilePath, byteCount: UInt64, replacing: Bool) throws {
@@ -50,6 +58,7 @@ final class DiskTarget: Sendable {
     case .blockDevice:
       file = try File.openForWriting(path)
       temporary = nil
+      isBlank = false
       let size = try file.blockDeviceByteCount()
       guard size >= byteCount else {
         throw TargetError.tooSmall(path, has: size, needs: byteCount)
@@ -57,12 +66,13 @@ final class DiskTarget: Sendable {
     case .directory, .other: throw TargetError.notADisk(path)
     case .regular, nil:
       let directory = parent(of: path)
-      guard let name = path.lastComponent, try fileStatus(directory)?.kind == .directory else {
+      guard path.lastComponent != nil, try fileStatus(directory)?.kind == .directory else {
         throw TargetError.noDirectory(directory)
       }
-      let partial = directory.appending(".\(name).\(UInt32.random(in: .min ... .max)).partial")
+      let partial = Self.partial(of: path)
       file = try File.create(partial)
       temporary = partial
+      isBlank = true
       do { try file.setByteCount(byteCount) } catch {
         discard(partial)
         throw error
@@ -70,19 +80,34 @@ final class DiskTarget: Sendable {
     }
   }
 
+  /// A new image that begins as a copy of another, whose blocks it shares; nil where the file
+  /// system cannot do that.
+  init?(_ path: FilePath, cloning source: FilePath) throws(FileError) {
+    self.path = path
+    replacing = false
+    isBlank = false
+    let partial = Self.partial(of: path)
+    file = try File.create(partial, permissions: .ownerReadWrite)
+    temporary = partial
+    do throws(FileError) {
+      if try file.shareBlocks(of: try File.openForReading(source)) { return }
+    } catch {
+      discard(partial)
+      throw error
+    }
+    discard(partial)
+    return nil
+  }
+
+  private static func partial(of path: FilePath) -> FilePath {
+    let name = path.lastComponent?.string ?? ""
+    return parent(of: path).appending(".\(name).\(UInt32.random(in: .min ... .max)).partial")
+  }
+
   func write(_ bytes: RawSpan, at offset: UInt64) throws { try file.write(bytes, at: offset) }
 
-  /// Makes a range zeros. A new image is all holes already.
-  func writeZeros(_ range: Range<UInt64>) throws {
-    guard temporary == nil, !range.isEmpty, try !file.punchHole(range) else { return }
-    let zeros = AlignedBuffer(capacity: 1 << 20)
-    var position = range.lowerBound
-    while position < range.upperBound {
-      let count = Int(min(UInt64(zeros.capacity), range.upperBound - position))
-      try file.write(zeros.bytes.extracting(0..<count), at: position)
-      position += UInt64(count)
-    }
-  }
+  /// A blank image is all holes already.
+  func writeZeros(_ range: Range<UInt64>) throws { if !isBlank { try file.writeZeros(range) } }
 
   /// Gives the image its name. A block device is synced, an image if `durably`.
   func finish(durably: Bool) throws {

@@ -1,5 +1,5 @@
 internal import DiskImages
-package import Files
+internal import Files
 internal import Machines
 package import SystemPackage
 package import Tiers
@@ -9,7 +9,9 @@ package import Workers
 /// Puts a point's disks in the place of the machine's present ones: all of them or none.
 ///
 /// New disks are built beside the old ones and swapped through a ``SwapJournal``; the old ones stay
-/// under a dated name. The machine must not run.
+/// under a dated name. With ``delta`` only what differs is written: onto a copy that shares the old
+/// disk's blocks where the file system makes such, and is swapped as a new disk is; else into a
+/// ``DiskPatch`` first and from that onto the disk itself. The machine must not run.
 package struct InPlaceRestore {
   package let point: RecoveryPoint
   /// The machine's present disks.
@@ -18,6 +20,8 @@ package struct InPlaceRestore {
   package var nvram: FilePath?
   /// Whether the point may have other disks than the machine.
   package var allowsOtherDisks = false
+  /// How to tell what differs, where only that is to be written.
+  package var delta: Delta?
   package var workerCount = availableCores()
   package var now = Timestamp.now
 
@@ -80,20 +84,30 @@ package struct InPlaceRestore {
   ) throws -> SwapJournal {
     try check()
     let targets = try targets()
+    let known = try presentStates()
+    let ways = try targets.map { try way(for: $0) }
     var journal = SwapJournal(
       machine: point.machine, point: point.id, started: now, state: .preparing,
-      disks: try targets.map { try swap(of: $0.content.name, at: $0.path) })
+      disks: try zip(targets, ways).map { target, way in
+        try swap(of: target.content.name, at: target.path, keepsOld: way != .patch)
+      })
     // Beside a disk that the machine has, where `kluis recover` looks for it.
     let own = Set(present.map(\.name))
     let first = targets.first { own.contains($0.content.name) } ?? targets[0]
     let path = SwapJournal.path(of: point.machine, in: parent(of: first.path))
     var held = try journal.begin(at: path)
     do {
-      for (target, swap) in zip(targets, journal.disks) {
-        try build(target, as: FilePath(swap.new), open, progress, cancellation)
+      for (number, target) in targets.enumerated() {
+        let new = FilePath(journal.disks[number].new)
+        journal.disks[number].writtenBytes = try build(
+          target, as: new, ways[number], open, progress, cancellation)
       }
       // Once more: building takes a while, and somebody may have started the machine.
       for path in targets.map(\.path) where try fileStatus(path) != nil { try requireUnused(path) }
+      for (target, way) in zip(targets, ways) where way != .whole {
+        try requireUnchanged(target.path, since: known)
+      }
+      try journal.reserveRoom()
     } catch {
       _ = try journal.recover(at: path)
       throw error
@@ -105,7 +119,7 @@ package struct InPlaceRestore {
     return journal
   }
 
-  private struct Target {
+  struct Target {
     let content: RecoveryPoint.Disk
     /// All links followed: the image is replaced, and the links stay.
     let path: FilePath
@@ -114,7 +128,7 @@ package struct InPlaceRestore {
   }
 
   /// What is replaced: disks, and NVRAM where point and machine have it.
-  private func targets() throws(FileError) -> [Target] {
+  func targets() throws(FileError) -> [Target] {
     var targets: [Target] = []
     for disk in point.disks {
       let known = present.first { $0.name == disk.name }
@@ -129,7 +143,7 @@ package struct InPlaceRestore {
   }
 
   private func swap(
-    of name: String, at path: FilePath
+    of name: String, at path: FilePath, keepsOld: Bool
   ) throws(FileError) -> SwapJournal.Swap {
     let directory = parent(of: path)
     let file = path.lastComponent?.string ?? name
@@ -142,11 +156,25 @@ package struct InPlaceRestore {
     return SwapJournal.Swap(
       name: name, path: path.string,
       new: directory.appending(".\(file).kluis-new-\(suffix)").string,
-      replaced: replaced().string)
+      replaced: keepsOld ? replaced().string : nil)
   }
 
-  /// Builds a new disk in the old one's format, with its owner and permissions, durable.
+  /// Builds what takes the old disk's place or is written onto it, durable.
+  ///
+  /// - Returns: bytes that differ; nil where it is built whole.
   private func build(
+    _ target: Target, as new: FilePath, _ way: Way, _ open: OpenTier, _ progress: Progress,
+    _ cancellation: Cancellation
+  ) throws -> UInt64? {
+    if way == .whole {
+      try buildWhole(target, as: new, open, progress, cancellation)
+      return nil
+    }
+    return try buildDelta(target, as: new, way, open, progress, cancellation)
+  }
+
+  /// Builds a new disk in the old one's format, with its owner and permissions.
+  private func buildWhole(
     _ target: Target, as new: FilePath, _ open: OpenTier, _ progress: Progress,
     _ cancellation: Cancellation
   ) throws {
@@ -160,65 +188,4 @@ package struct InPlaceRestore {
     try restore.run(from: open, progress: progress, cancellation: cancellation)
     if exists { try copyOwnership(from: target.path, to: new) }
   }
-}
-
-/// A restore in place that cannot be.
-package enum InPlaceError: Error, CustomStringConvertible {
-  case otherDisks(point: String, onlyInPoint: [String], onlyInMachine: [String])
-  case missing(FilePath)
-  case noFile(FilePath)
-  case shared(FilePath, disks: [String])
-  case unfinished(FilePath, machine: String)
-  case underWay(FilePath, machine: String)
-
-  package var description: String {
-    switch self {
-    case .otherDisks(let point, let onlyInPoint, let onlyInMachine):
-      ([
-        onlyInPoint.isEmpty
-          ? nil
-          : "\(point) has disks that the machine has not: \(onlyInPoint.joined(separator: ", "))",
-        onlyInMachine.isEmpty
-          ? nil
-          : "the machine has disks that \(point) has not: \(onlyInMachine.joined(separator: ", "))",
-      ].compactMap { $0 } + ["with --force the former are made, and the latter stay as they are"])
-      .joined(separator: "; ")
-    case .missing(let path):
-      "\(path) is not there, so nothing can be put in its place: restore the machine with --as"
-    case .noFile(let path):
-      "\(path) is no image file, and cannot be swapped: restore it with `kluis restore disk --to "
-        + "\(path) --force`"
-    case .unfinished(let path, let machine):
-      "an in-place restore was stopped (\(path)): run `kluis recover \(machine)`"
-    case .underWay(let path, let machine):
-      "an in-place restore of \(machine) is under way (\(path)): wait until it has ended"
-    case .shared(let path, let disks):
-      "\(path) is the place of more than one disk (\(disks.joined(separator: ", "))), so none can "
-        + "be put there: restore the machine with --as"
-    }
-  }
-}
-
-/// A disk that an in-place restore put aside.
-package struct ReplacedDisk: Sendable {
-  package let path: FilePath
-  package let allocatedByteCount: UInt64
-
-  /// Those beside a machine's disks, oldest first.
-  package static func find(beside disks: [FilePath]) throws(FileError) -> [ReplacedDisk] {
-    var found: [ReplacedDisk] = []
-    for disk in try disks.map({ path throws(FileError) in try realPath(path) }) {
-      let prefix = "\(disk.lastComponent?.string ?? "").replaced-"
-      for name in try directoryEntries(parent(of: disk)) ?? [] where name.hasPrefix(prefix) {
-        guard Timestamp(String(name.dropFirst(prefix.count))) != nil else { continue }
-        let path = parent(of: disk).appending(name)
-        guard let status = try fileStatus(path) else { continue }
-        found.append(
-          ReplacedDisk(path: path, allocatedByteCount: status.allocatedByteCount))
-      }
-    }
-    return found
-  }
-
-  package func remove() throws(FileError) { try removeFile(path) }
 }

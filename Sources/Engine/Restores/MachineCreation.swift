@@ -28,6 +28,7 @@ package struct MachineCreation {
     try requireDisks(&definition, home)
     definition.nvram = try definition.nvram.map { try absolute($0, home) }
     definition.files = try definition.files.map { try absolute($0, home) }
+    try definition.replaceSecretFiles { _, _, file in try absolute(file, home) }
     let target = try absolutePath(directory ?? home)
     let files = MachineFiles(directory: target, name: definition.name)
     let moves = movesDisks ? try plannedMoves(&definition, files) : []

@@ -20,6 +20,8 @@ package struct MachineRestore {
   package var format = ImageFormat.raw
   /// Whether uuid and MACs stay as they were, for a machine that comes in the place of the old one.
   package var keepsIDs = false
+  /// Where its secrets will lie, for the new definition to name; it has none where this is nil.
+  package var secretsDirectory: FilePath?
   package var workerCount = availableCores()
 
   package init(_ point: RecoveryPoint, as name: String, in directory: FilePath) {
@@ -103,6 +105,7 @@ package struct MachineRestore {
     if definition.nvram != nil { definition.nvram = files.nvram.string }
     definition.files = (point.files ?? []).filter { $0.kind == .extra }
       .map { files.path(of: $0).string }
+    definition.moveSecrets(to: secretsDirectory)
     if !keepsIDs {
       definition.uuid = nil
       for number in definition.nics.indices { definition.nics[number].mac = nil }
@@ -165,6 +168,13 @@ extension RecoveryPoint {
 }
 
 extension MachineDefinition {
+  /// Has secrets lie in a directory as they are restored to it; takes them out without one.
+  mutating func moveSecrets(to directory: FilePath?) {
+    replaceSecretFiles { name, isWrapped, _ in
+      directory?.appending(isWrapped ? name + DiskSecret.wrappedSuffix : name).string
+    }
+  }
+
   /// Gives the machine a uuid, and MACs to those of its NICs that have none.
   mutating func giveMissingIDs() {
     uuid = uuid ?? randomUUID()

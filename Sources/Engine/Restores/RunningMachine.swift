@@ -29,9 +29,11 @@ func requireShutOff(_ name: String) throws(MachineRunsError) {
     "'"
     + name.split(separator: "'", omittingEmptySubsequences: false)
     .joined(separator: "'\\''") + "'"
-  let question = "virsh domstate -- \(quoted) 2>/dev/null | grep -qxE 'running|paused|idle'"
+  // Paused, suspended and shutting down are states of a machine that has its disks open, too.
+  let question =
+    "LC_ALL=C virsh domstate -- \(quoted) 2>/dev/null | grep -qvxE 'shut off|crashed|'"
   let outcome = linux_run("command -v virsh >/dev/null && \(question)", 10_000)
   if outcome == 0 {
-    throw MachineRunsError(path: FilePath(name), reason: "is running, as libvirt says")
+    throw MachineRunsError(path: FilePath(name), reason: "is not shut off, as libvirt says")
   }
 }

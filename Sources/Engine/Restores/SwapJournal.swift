@@ -8,8 +8,9 @@ package import Vaults
 /// it is stopped. Whoever works by it holds a lock on it.
 ///
 /// While the state is `preparing`, the new disks are being built under names of their own, and the
-/// way back is to remove them. From `swapping` on the way is forward only: each disk that is not
-/// done is given its old name, and the new one its place.
+/// way back is to remove them. From `swapping` on the way is forward only: each old disk that is
+/// not done is given its other name and the new one its place, or what differs is written onto it
+/// once more. All that this needs lies beside the disks.
 package struct SwapJournal: Codable, Sendable, Equatable {
   package var machine: String
   package var point: String
@@ -24,10 +25,12 @@ package struct SwapJournal: Codable, Sendable, Equatable {
     package var name: String
     /// Where the machine has it.
     package var path: String
-    /// The new one until it is swapped.
+    /// The new one until it is swapped, or what has to be written onto the old one.
     var new: String
-    /// The old one after that.
-    package var replaced: String
+    /// The old one after that; nil where `new` is a ``DiskPatch`` to it.
+    package var replaced: String?
+    /// Bytes that differ; nil where the new one was built whole.
+    package var writtenBytes: UInt64?
   }
 
   /// How a journal ended.
@@ -97,7 +100,10 @@ package struct SwapJournal: Codable, Sendable, Equatable {
   }
 
   /// Ends what was begun: forward where the swap had begun, else back.
-  package func recover(at path: FilePath) throws(FileError) -> Outcome {
+  ///
+  /// - Throws: ``FileError``, ``DiskPatchError``; ``MachineRunsError`` where a disk that is to be
+  ///   written is in use.
+  package func recover(at path: FilePath) throws -> Outcome {
     switch state {
     case .preparing:
       for new in disks.map({ FilePath($0.new) }) {
@@ -131,13 +137,24 @@ package struct SwapJournal: Codable, Sendable, Equatable {
     return try write(to: path, replacing: true)
   }
 
+  /// Sees to it that disks that are written onto do not fill up.
+  func reserveRoom() throws {
+    for swap in disks where swap.replaced == nil {
+      try DiskPatch(path: FilePath(swap.new)).reserve(on: FilePath(swap.path))
+    }
+  }
+
   /// Gives every disk its place; goes on where it was stopped.
-  func swapAll() throws(FileError) {
+  func swapAll() throws {
     for swap in disks {
-      let (path, new, replaced) = (
-        FilePath(swap.path), FilePath(swap.new), FilePath(swap.replaced)
-      )
+      let (path, new) = (FilePath(swap.path), FilePath(swap.new))
       guard try fileStatus(new) != nil else { continue }
+      guard let replaced = swap.replaced.map({ FilePath($0) }) else {
+        try requireUnused(path)
+        try DiskPatch(path: new).apply(to: path)
+        try removeFile(new)
+        continue
+      }
       if try fileStatus(replaced) == nil, try fileStatus(path) != nil {
         try renameFile(path, to: replaced, replacing: false)
       }

@@ -19,6 +19,8 @@ package struct TemplateRestore {
   /// The disks to restore; all where it is empty.
   package var disks: [String] = []
   package var format = ImageFormat.raw
+  /// Where its secrets will lie, for the template to name; it has none where this is nil.
+  package var secretsDirectory: FilePath?
   package var workerCount = availableCores()
 
   package init(_ point: RecoveryPoint, in directory: FilePath) {
@@ -76,6 +78,7 @@ package struct TemplateRestore {
       template.disks[number].path = target(of: template.disks[number].name).string
       template.disks[number].format = format.rawValue
     }
+    template.moveSecrets(to: secretsDirectory)
     template.uuid = nil
     for number in template.nics.indices { template.nics[number].mac = nil }
     let stored = StoredConfiguration(directory: directory)

@@ -27,7 +27,8 @@ struct Kluis: ParsableCommand {
     version: "kluis 0.1.0",
     subcommands: [
       Init.self, BackupCommand.self, Transfer.self, Replicate.self, Points.self, Show.self,
-      Stats.self, Restore.self, Create.self, Recover.self, Replaced.self, Verify.self,
+      Stats.self, Restore.self, Create.self, Recover.self, Replaced.self, DrillCommand.self,
+      Verify.self,
       ScrubCommand.self, AddCopy.self, ReplaceCopy.self, Convert.self, RebuildIndex.self, Copy.self,
       KeyCommand.self, VolumesCommand.self, List.self, Cat.self, Find.self,
       Diff.self, Versions.self,

@@ -11,6 +11,11 @@ package struct File: ~Copyable, Sendable {
   package let path: FilePath
   let descriptor: FileDescriptor
 
+  init(path: FilePath, descriptor: FileDescriptor) {
+    self.path = path
+    self.descriptor = descriptor
+  }
+
   deinit { try? descriptor.close() }
 
   package static func openForReading(_ path: FilePath) throws(FileError) -> File {
@@ -37,19 +42,6 @@ package struct File: ~Copyable, Sendable {
         path, mode, options: options.union(.closeOnExec), permissions: permissions)
       return File(path: path, descriptor: descriptor)
     } catch { throw FileError(operation, path, error.errno) }
-  }
-
-  /// A file without a name that shares this one's blocks, as they are now; nil where the file
-  /// system cannot do that. Keeps this file's path, for errors.
-  package func clone() throws(FileError) -> File? {
-    let outcome = linux_clone(descriptor.rawValue, parent(of: path).string)
-    let refusals: [Errno] = [
-      .notSupported, .invalidArgument, .improperLink, Errno(rawValue: ENOTTY), .isDirectory,
-      .permissionDenied, .readOnlyFileSystem, .noSpace,
-    ]
-    if refusals.contains(where: { outcome == -Int64($0.rawValue) }) { return nil }
-    let number = try checked(outcome, "clone")
-    return File(path: path, descriptor: FileDescriptor(rawValue: Int32(number)))
   }
 
   /// Whether anybody else holds a lock on any part of it.
@@ -139,15 +131,6 @@ package struct File: ~Copyable, Sendable {
     _ = try checked(linux_truncate(descriptor.rawValue, byteCount), "set the size of")
   }
 
-  /// Makes `range` read as zeros without storing them, where the file system or device can.
-  /// - Returns: false where it cannot, and nothing was changed.
-  package func punchHole(_ range: Range<UInt64>) throws(FileError) -> Bool {
-    let outcome = linux_punch_hole(descriptor.rawValue, range.lowerBound, UInt64(range.count))
-    if outcome == -Int64(Errno.notSupported.rawValue) { return false }
-    _ = try checked(outcome, "punch a hole into")
-    return true
-  }
-
   /// The first range at or after `offset` that may hold data; nil where only a hole follows.
   ///
   /// A file system without holes answers with everything up to `end`.
@@ -201,40 +184,6 @@ package func readSmallFile(_ path: FilePath, limit: Int) throws(FileError) -> [U
 
 /// Where writes past the page cache have to begin and end, on any disk.
 private let directAlignment = 4096
-
-/// What the system knows of a file.
-package struct FileStatus: Sendable {
-  package enum Kind: Sendable { case regular, directory, blockDevice, other }
-
-  package let kind: Kind
-  /// Bytes; 0 for a block device.
-  package let byteCount: UInt64
-  /// Bytes that the file system has set aside for it.
-  package let allocatedByteCount: UInt64
-  /// The file system it lies on.
-  package let device: UInt64
-  /// Its number on that file system: the same pair, the same file.
-  package let inode: UInt64
-  /// When its bytes changed last, in seconds since 1970.
-  private let changed: Int64
-
-  /// Negative where the clock was set back.
-  package var secondsSinceChange: Int64 { Int64(time(nil)) - changed }
-
-  init(_ stat: Stat) {
-    switch stat.type {
-    case .regular: kind = .regular
-    case .directory: kind = .directory
-    case .blockSpecial: kind = .blockDevice
-    default: kind = .other
-    }
-    byteCount = UInt64(max(0, stat.size))
-    allocatedByteCount = UInt64(max(0, stat.blocksAllocated)) * 512
-    device = UInt64(stat.deviceID.rawValue)
-    inode = UInt64(stat.inode.rawValue)
-    changed = Int64(stat.st_mtim.tv_sec)
-  }
-}
 
 extension Error {
   /// The system's number for this failure; swift-system throws nothing else.

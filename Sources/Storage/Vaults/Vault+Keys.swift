@@ -16,6 +16,20 @@ extension Vault {
     return protection.keys!
   }
 
+  /// The keys that seal machines' own secrets: the vault's; of one that is not encrypted those that
+  /// follow from a key of the user's.
+  ///
+  /// - Throws: ``VaultError/unsupported(_:)`` where that one is missing; ``LockedError``.
+  package func secretKeys(_ key: Secret?) throws -> VaultKeys {
+    if descriptor.encryption != nil { return try requireKeys() }
+    guard let key else {
+      throw VaultError.unsupported(
+        "the vault at \(path) is not encrypted, so secrets need a key file of their own: give "
+          + "--secrets-key-file FILE (`kluis key generate FILE` makes one)")
+    }
+    return VaultKeys(master: key, vault: descriptor.id)
+  }
+
   /// The slots that a credential opens.
   package func slots(openedBy credential: Credential) throws(KeyError) -> [KeySlot] {
     var opened: [KeySlot] = []

@@ -14,12 +14,15 @@ final class InPlaceMachine {
   /// How a machine is protected.
   enum Protection: String, CaseIterable { case definition, disks }
 
+  /// - Parameter sharesBlocks: whether its disks lie where files can share blocks.
   init(
     _ protection: Protection, diskCount: Int = 2, byteCount: Int = 1 << 20,
-    _ random: inout SeededGenerator
+    sharesBlocks: Bool = false, _ random: inout SeededGenerator
   ) throws {
     kluis = Kluis(inMemory: true)
-    images = kluis.scratch.directory("images")
+    images =
+      sharesBlocks
+      ? kluis.scratch.mountReflinks("images") : kluis.scratch.directory("images")
     pointCopies = kluis.scratch.directory("point")
     presentCopies = kluis.scratch.directory("present")
     names = (0..<diskCount).map { "disk\($0)" }
@@ -49,7 +52,9 @@ final class InPlaceMachine {
     run("cp", "-a", "\(images)/.", presentCopies)
   }
 
-  func restore(_ options: String...) -> RunningProgram {
+  func restore(_ options: String...) -> RunningProgram { restore(options) }
+
+  func restore(_ options: [String]) -> RunningProgram {
     kluis.start(["restore", "vm", point, "--in-place"] + options)
   }
 

@@ -41,6 +41,8 @@ enum JSONValue: Decodable {
 
   var text: String? { if case .text(let text) = self { text } else { nil } }
 
+  var flag: Bool? { if case .boolean(let flag) = self { flag } else { nil } }
+
   var number: Double? { if case .number(let number) = self { number } else { nil } }
 
   /// An object's keys, sorted.

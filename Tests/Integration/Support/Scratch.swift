@@ -39,6 +39,16 @@ final class Scratch {
     return place
   }
 
+  /// Mounts a file system whose files can share blocks (btrfs).
+  func mountReflinks(_ name: String) -> String {
+    let place = directory(name)
+    run("truncate", "-s", "256M", path("\(name).btrfs"))
+    run("mkfs.btrfs", "-q", path("\(name).btrfs"))
+    run("mount", "-o", "loop", path("\(name).btrfs"), place)
+    mounts.append(place)
+    return place
+  }
+
   /// Makes a block device of an image.
   func attach(_ image: String) -> String {
     let device = run("losetup", "--find", "--show", image)
@@ -58,6 +68,13 @@ let canMount: Bool = {
     return false
   }
   return RunningProgram(["umount", place]).wait().status == 0
+}()
+
+/// Whether this process may mount a file system whose files can share blocks.
+let canMountReflinks: Bool = {
+  guard canAttach, isInstalled("mkfs.btrfs") else { return false }
+  return RunningProgram(["grep", "-qw", "btrfs", "/proc/filesystems"]).wait().status == 0
+    || RunningProgram(["modprobe", "btrfs"]).wait().status == 0
 }()
 
 /// Whether this process may make block devices of files.

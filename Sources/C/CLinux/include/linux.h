@@ -25,6 +25,10 @@ int64_t linux_set_direct(int fd, int direct);
 
 /// A new file without a name, in a directory, that shares the blocks of `fd`: its descriptor.
 int64_t linux_clone(int fd, const char *directory);
+/// Gives an empty file all of another's bytes by sharing its blocks.
+int64_t linux_share_blocks(int fd, int with);
+/// Sets blocks aside for a range of a file, whose bytes stay what they are.
+int64_t linux_allocate(int fd, uint64_t offset, uint64_t count);
 
 /// Whether anybody else holds a lock on any part of the file.
 _Bool linux_is_locked(int fd);
@@ -39,6 +43,15 @@ _Bool linux_has_writer(int fd);
 /// What it prints goes to standard error. Returns its exit status, 128 and the signal that ended
 /// it, or -ETIMEDOUT where it was killed, with all that it had started.
 int64_t linux_run(const char *command, int timeout_milliseconds);
+
+/// Starts a program, looked for on the path, whose output goes to a new file and that ends when the
+/// calling thread does: its number, or minus an error number. It has to be waited for.
+int64_t linux_start(char *const arguments[], const char *output);
+/// Whether a program that was started has ended: its exit status, 128 and the signal that ended it,
+/// or -EAGAIN while it runs.
+int64_t linux_poll_end(int64_t process);
+/// Ends a program that was started, with all that it had started, and waits for that.
+void linux_end(int64_t process);
 
 /// Makes a range of a file or block device read as zeros, keeping its size.
 int64_t linux_punch_hole(int fd, uint64_t offset, uint64_t count);

@@ -63,6 +63,8 @@ struct BackupCommand: ParsableCommand {
     completion: .file())
   var secrets: [Pair] = []
 
+  @OptionGroup var secretsKey: SecretsKeyOption
+
   @Flag(help: "Stop after phase 1: leave the point in the snapshot tier alone.")
   var snapshotOnly = false
 
@@ -102,6 +104,7 @@ struct BackupCommand: ParsableCommand {
     backup.secrets = try secretSources(known)
     backup.fingerprintDirectory = CacheDirectory.path(for: vault)
     backup.isRehashing = rehash
+    backup.secretsKey = try secretsKey.read(for: vault)
     for tag in tags { backup.tags[tag.name] = tag.value }
     return try session.withProgress("backup \(machine)") { progress in
       try backup.run(

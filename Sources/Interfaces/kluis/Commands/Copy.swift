@@ -41,6 +41,8 @@ struct Copy: ParsableCommand {
   @Option(help: "Read from this tier: snapshot, vault, secondary or auto.")
   var tier: TierChoice = .auto
 
+  @OptionGroup var secretsKey: SecretsKeyOption
+
   func run() throws {
     try Session.run(
       [kluis.shared, shared],
@@ -55,7 +57,10 @@ struct Copy: ParsableCommand {
       let listed = try vault.point(point, in: tier.name, notices: session.notices)
       let open = try tier.open(listed, in: vault, notices: session.notices)
       let copied = try session.withProgress("copy \(listed.point.id)") { progress in
-        try VaultCopy(listed.point, from: open, of: vault, to: target).run(
+        var copy = VaultCopy(listed.point, from: open, of: vault, to: target)
+        copy.secretsKey = try secretsKey.read(
+          for: vault.descriptor.encryption == nil ? vault : target)
+        return try copy.run(
           notices: session.notices, progress: progress, cancellation: session.cancellation)
       }
       if let copied, target.tier(.snapshot) != nil {

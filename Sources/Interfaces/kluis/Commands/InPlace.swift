@@ -1,5 +1,6 @@
 import ArgumentParser
 import Backups
+import Encryption
 import Machines
 import Restores
 import SystemPackage
@@ -11,6 +12,9 @@ struct InPlaceCommand {
   let session: Session
   let takesSafetyPoint: Bool
   let allowsOtherDisks: Bool
+  /// Whether only what differs is written.
+  let isDelta: Bool
+  let secretsKey: Secret?
 
   func run(_ source: MachineRestoreOptions.Source) throws {
     let machine = try MachinePlaces(source.point.machine, in: source.vault, session)
@@ -18,11 +22,34 @@ struct InPlaceCommand {
     restore.nvram = machine.nvram
     restore.allowsOtherDisks = allowsOtherDisks
     try restore.check()
+    let states = try restore.presentStates()
     let safetyPoint = takesSafetyPoint ? try takeSafetyPoint(machine, before: source) : nil
+    let began = ContinuousClock.now
+    if isDelta { restore.delta = try delta(from: safetyPoint, since: states, in: source.vault) }
     let journal = try session.withProgress("restore \(source.point.machine)") { progress in
       try restore.run(from: source.open, progress: progress, cancellation: session.cancellation)
     }
-    try report(source, journal, safetyPoint)
+    try report(
+      source, journal, safetyPoint,
+      Times(
+        safetyPoint: source.started.duration(to: began) / .seconds(1),
+        restore: began.duration(to: .now) / .seconds(1)))
+  }
+
+  /// In seconds; the first from the command's start on.
+  private struct Times {
+    let safetyPoint: Double
+    let restore: Double
+  }
+
+  /// What differs is found in the safety point's trees; without one the disks are read.
+  private func delta(
+    from safetyPoint: RecoveryPoint?, since states: InPlaceRestore.PresentStates, in vault: Vault
+  ) throws -> InPlaceRestore.Delta {
+    guard let safetyPoint else { return .read }
+    let tier = try OpenTier(
+      vault.firstTier, notices: session.notices, otherTiers: vault.tiers(besides: vault.firstTier))
+    return .taken(safetyPoint, in: tier, since: states)
   }
 
   private func takeSafetyPoint(
@@ -34,6 +61,8 @@ struct InPlaceCommand {
       disks: try machine.toBackUp(machine.disks.map(\.name).filter { names.contains($0) }))
     backup.tags["before-restore-of"] = source.point.id
     backup.secrets = machine.secrets
+    backup.secretsKey = secretsKey
+    backup.fingerprintDirectory = CacheDirectory.path(for: source.vault)
     return try session.withProgress("safety point") { progress in
       try backup.run(
         vault: source.vault, notices: session.notices, progress: progress,
@@ -42,154 +71,52 @@ struct InPlaceCommand {
   }
 
   private func report(
-    _ source: MachineRestoreOptions.Source, _ journal: SwapJournal, _ safetyPoint: RecoveryPoint?
+    _ source: MachineRestoreOptions.Source, _ journal: SwapJournal, _ safetyPoint: RecoveryPoint?,
+    _ times: Times
   ) throws {
     if session.options.json {
       return try printJSON(
         InPlaceReport(
           point: source.point.id, safetyPoint: safetyPoint?.id,
+          safetyPointSeconds: safetyPoint == nil ? nil : milliseconds(times.safetyPoint),
+          seconds: milliseconds(times.restore),
           disks: journal.disks.map {
-            .init(name: $0.name, path: $0.path, replaced: $0.replaced)
+            .init(
+              name: $0.name, path: $0.path, replaced: $0.replaced, writtenBytes: $0.writtenBytes)
           }))
     }
-    let seconds = source.started.duration(to: .now) / .seconds(1)
-    session.say("restored \(source.point.id) in place in \(Text.duration(seconds))")
+    session.say("restored \(source.point.id) in place in \(Text.duration(times.restore))")
     for disk in journal.disks {
       session.say("  \(disk.name)  \(disk.path)")
-      session.say("    the old one is \(disk.replaced)")
-    }
-    if let safetyPoint { session.say("the state before is \(safetyPoint.id)") }
-  }
-}
-
-/// Where a machine's disks are now.
-struct MachinePlaces {
-  let disks: [Machine.Disk]
-  let nvram: FilePath?
-  private let known: Machine
-
-  /// As its definition says now, where it has one; else as its last backup found it.
-  init(_ name: String, in vault: Vault, _ session: Session) throws {
-    guard let machine = try vault.machine(name, notices: session.notices) else {
-      throw VaultError.unknownMachine(name)
-    }
-    known = machine
-    let protected = try known.definitionSource.map {
-      try ProtectedMachine(definedBy: FilePath($0))
-    }
-    nvram = protected?.nvram
-    disks =
-      protected?.places.map { Machine.Disk(name: $0.name, source: $0.path.string) } ?? known.disks
-  }
-
-  /// What later backups take along: the safety point as well, or they would forget it.
-  var secrets: [Backup.Source] {
-    (known.secrets ?? []).map { Backup.Source(name: $0.name, path: FilePath($0.source)) }
-  }
-
-  /// Those disks, to be backed up as they are now. Without a definition all are: what a point of
-  /// named disks takes is what later backups know of.
-  func toBackUp(_ names: [String]) throws -> Backup.Disks {
-    if let file = known.definitionSource {
-      return .defined(
-        try ProtectedMachine(
-          definedBy: FilePath(file), earlier: known.selection, onlyNow: names))
-    }
-    return .named(disks.map { Backup.Source(name: $0.name, path: FilePath($0.source)) })
-  }
-
-  /// Everything that an in-place restore may replace.
-  var paths: [FilePath] { disks.map { FilePath($0.source) } + (nvram.map { [$0] } ?? []) }
-}
-
-struct Recover: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    abstract: "End an in-place restore that was stopped.",
-    discussion: """
-      Looks for what the restore wrote down beside the machine's disks: where the swap had begun, it
-      is completed and the machine has the point's disks; else the machine has its old ones.
-
-      EXAMPLES:
-        kluis recover web01
-      """)
-
-  @ParentCommand var kluis: Kluis
-  @OptionGroup var shared: SharedOptions
-
-  @Argument(help: "The machine's name.")
-  var machine: String
-
-  func run() throws {
-    try Session.run([kluis.shared, shared], harmless: "Run it again to go on.") { session in
-      let vault = try session.openVault()
-      let places = try MachinePlaces(machine, in: vault, session)
-      guard
-        let (path, journal) = try SwapJournal.find(
-          of: machine, beside: places.paths)
-      else {
-        try SwapJournal.removeDrafts(of: machine, beside: places.paths)
-        return session.say("nothing to recover: no in-place restore of \(machine) was stopped")
+      if let written = disk.writtenBytes {
+        session.say("    \(Text.size(written)) of it differed and were written")
       }
-      switch try journal.recover(at: path) {
-      case .undone: session.say("\(machine) has its old disks; what was being built is removed")
-      case .done: session.say("\(machine) has the disks of \(journal.point)")
-      }
+      if let old = disk.replaced { session.say("    the old one is \(old)") }
+    }
+    if let safetyPoint {
+      session.say(
+        "the state before is \(safetyPoint.id), taken in \(Text.duration(times.safetyPoint))")
     }
   }
-}
 
-struct Replaced: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    abstract: "List the disks that in-place restores have put aside, or remove them.",
-    discussion: """
-      EXAMPLES:
-        kluis replaced web01
-        kluis replaced web01 --remove
-      """)
-
-  @ParentCommand var kluis: Kluis
-  @OptionGroup var shared: SharedOptions
-
-  @Argument(help: "The machine's name.")
-  var machine: String
-
-  @Flag(help: "Remove them.")
-  var remove = false
-
-  func run() throws {
-    try Session.run([kluis.shared, shared], harmless: "What is not removed is still there.") {
-      session in
-      let vault = try session.openVault()
-      let places = try MachinePlaces(machine, in: vault, session)
-      let found = try ReplacedDisk.find(beside: places.paths)
-      if remove { for disk in found { try disk.remove() } }
-      if session.options.json {
-        return try printJSON(
-          found.map { ReplacedReport(path: $0.path.string, bytes: $0.allocatedByteCount) })
-      }
-      if found.isEmpty { return session.say("no replaced disks of \(machine)") }
-      for disk in found {
-        session.say(
-          "\(remove ? "removed " : "")\(disk.path)  \(Text.size(disk.allocatedByteCount))")
-      }
-    }
-  }
+  private func milliseconds(_ seconds: Double) -> Double { (seconds * 1000).rounded() / 1000 }
 }
 
 /// An in-place restore as `--json` shows it.
 private struct InPlaceReport: Encodable {
   let point: String
   let safetyPoint: String?
+  let safetyPointSeconds: Double?
+  /// What the restore took after that.
+  let seconds: Double
   let disks: [Disk]
 
   struct Disk: Encodable {
     let name: String
     let path: String
-    let replaced: String
+    /// nil where the disk itself was written onto.
+    let replaced: String?
+    /// nil where it was built whole.
+    let writtenBytes: UInt64?
   }
-}
-
-private struct ReplacedReport: Encodable {
-  let path: String
-  let bytes: UInt64
 }

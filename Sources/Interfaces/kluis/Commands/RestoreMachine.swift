@@ -20,8 +20,13 @@ struct RestoreVM: ParsableCommand {
       beside the new ones until `kluis replaced --remove`. Stopped at any moment, `kluis recover`
       ends what was begun.
 
+      --in-place --delta writes only what differs, which is the fast way back. Where the file
+      system has reflinks the old disks stay, sharing their blocks; elsewhere the present disks are
+      written onto, and the point of their state before is the way back.
+
       EXAMPLES:
         kluis restore vm web01@2026-11-22 --in-place
+        kluis restore vm web01@2026-11-22 --in-place --delta
         kluis restore vm web01 --as web01-copy --to /images/copy
         kluis restore vm web01 --as web01 --keep-ids --to /images --tier secondary
         kluis restore vm web01 --as web02 --to /images --format vhd-fixed
@@ -39,6 +44,9 @@ struct RestoreVM: ParsableCommand {
 
   @Flag(help: "With --in-place: take no point of the present state first.")
   var noSafetyPoint = false
+
+  @Flag(help: "With --in-place: write only what differs onto the present disks.")
+  var delta = false
 
   @Flag(help: "With --in-place: also where point and machine have different disks.")
   var force = false
@@ -64,8 +72,8 @@ struct RestoreVM: ParsableCommand {
     if inPlace, name != nil || to != nil || format != nil || keepIds {
       throw ValidationError("--in-place takes no --as, --to, --format or --keep-ids")
     }
-    if !inPlace, noSafetyPoint || force {
-      throw ValidationError("--no-safety-point and --force are for --in-place")
+    if !inPlace, noSafetyPoint || force || delta {
+      throw ValidationError("--no-safety-point, --delta and --force are for --in-place")
     }
     guard let name else { return }
     do throws(NameError) { try checkName(name, of: "machine") } catch {
@@ -77,12 +85,14 @@ struct RestoreVM: ParsableCommand {
     try options.run([kluis.shared, shared], point) { source, session in
       guard let name, let to else {
         return try InPlaceCommand(
-          session: session, takesSafetyPoint: !noSafetyPoint, allowsOtherDisks: force
+          session: session, takesSafetyPoint: !noSafetyPoint, allowsOtherDisks: force,
+          isDelta: delta, secretsKey: try options.secretsKey.read(for: source.vault)
         ).run(source)
       }
       var restore = MachineRestore(source.point, as: name, in: try absolutePath(FilePath(to)))
       restore.format = format ?? .raw
       restore.keepsIDs = keepIds
+      restore.secretsDirectory = try options.secretsDirectory
       let definition = try session.withProgress("restore \(name)") { progress in
         try restore.run(
           from: source.open, progress: progress, cancellation: session.cancellation)
@@ -129,6 +139,7 @@ struct RestoreDisks: ParsableCommand {
     try options.run([kluis.shared, shared], point) { source, session in
       var restore = TemplateRestore(source.point, in: try absolutePath(FilePath(to)))
       restore.disks = disks
+      restore.secretsDirectory = try options.secretsDirectory
       restore.format = format
       let template = try session.withProgress("restore disks") { progress in
         try restore.run(
@@ -150,6 +161,12 @@ struct MachineRestoreOptions: ParsableArguments {
     completion: .directory)
   var withSecrets: String?
 
+  @OptionGroup var secretsKey: SecretsKeyOption
+
+  var secretsDirectory: FilePath? {
+    get throws { try withSecrets.map { try absolutePath(FilePath($0)) } }
+  }
+
   /// The point to restore from, in the tier that was chosen.
   struct Source {
     let vault: Vault
@@ -168,7 +185,9 @@ struct MachineRestoreOptions: ParsableArguments {
       let vault = try session.openVault()
       try tier.check(in: vault)
       let listed = try vault.point(point, in: tier.name, notices: session.notices)
-      let secrets = withSecrets.map { SecretFiles(directory: FilePath($0)) }
+      let secrets = withSecrets.map {
+        SecretFiles(directory: FilePath($0), secretsKey: secretsKey)
+      }
       try secrets?.check(listed.point)
       let open = try tier.open(listed, in: vault, notices: session.notices)
       try body(Source(vault: vault, point: listed.point, open: open), session)
@@ -189,6 +208,9 @@ struct MachineRestoreOptions: ParsableArguments {
         + "\(Text.size(data)) of data in \(Text.duration(seconds)) "
         + "(\(Text.rate(data, seconds: seconds))), every chunk verified")
     for disk in definition.disks { session.say("  disk \(disk.name)  \(disk.path ?? "")") }
+    if withSecrets == nil, point.secrets?.isEmpty == false {
+      session.say("  its secrets stay in the point: `kluis restore secrets` writes them to files")
+    }
     for name in point.excluded ?? [] {
       session.say("  disk \(name) was left out of the backup, and of this machine")
     }

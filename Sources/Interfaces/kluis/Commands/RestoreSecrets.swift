@@ -1,6 +1,7 @@
 import ArgumentParser
 import Encryption
 import Files
+import Machines
 import SystemPackage
 import Vaults
 
@@ -9,7 +10,9 @@ struct RestoreSecrets: ParsableCommand {
     commandName: "secrets",
     abstract: "Write the secrets that a point keeps, such as keys of its disks, to files.",
     discussion: """
-      Each becomes a file of its name that only its owner can read. Needs the vault's key.
+      Each becomes a file of its name that only its owner can read, and that opens the disk it is
+      for. One that was wrapped by a key-encryption key is unwrapped, and lies beside that as it was
+      (NAME.wrapped), as the key does. Needs the vault's key.
 
       EXAMPLES:
         kluis restore secrets safe01 --to /root/safe01-secrets
@@ -26,11 +29,14 @@ struct RestoreSecrets: ParsableCommand {
     completion: .directory)
   var to: String
 
+  @OptionGroup var secretsKey: SecretsKeyOption
+
   func run() throws {
     try Session.run([kluis.shared, shared], harmless: "The vault is as it was.") { session in
       let vault = try session.openVault()
       let point = try vault.point(point, notices: session.notices).point
-      let names = try SecretFiles(directory: FilePath(to)).write(point, of: vault, session)
+      let names = try SecretFiles(directory: FilePath(to), secretsKey: secretsKey)
+        .write(point, of: vault, session)
       if session.options.json { try printJSON(names) }
     }
   }
@@ -39,6 +45,7 @@ struct RestoreSecrets: ParsableCommand {
 /// The files that a point's secrets become.
 struct SecretFiles {
   let directory: FilePath
+  let secretsKey: SecretsKeyOption
 
   /// - Returns: the secrets of the point.
   /// - Throws: ``VaultError`` where it keeps none.
@@ -54,14 +61,23 @@ struct SecretFiles {
   @discardableResult
   func write(_ point: RecoveryPoint, of vault: Vault, _ session: Session) throws -> [String] {
     let secrets = try check(point)
-    let keys = try vault.requireKeys()
-    try makeDirectory(directory)
-    for path in secrets.map({ directory.appending($0.name) })
-    where try fileStatus(path) != nil { throw PrivateFileError.exists(path) }
+    let keys = try vault.secretKeys(secretsKey.read(for: vault))
+    // All are opened before the first is written.
+    var files: [(path: FilePath, content: Secret)] = []
     for secret in secrets {
-      let path = directory.appending(secret.name)
-      try writePrivately(try secret.open(of: point.machine, keys), to: path)
-      session.say("wrote \(path)")
+      files.append((directory.appending(secret.name), try point.opened(secret, keys)))
+      if secret.wrapping != nil {
+        let name = secret.name + DiskSecret.wrappedSuffix
+        files.append((directory.appending(name), try secret.open(of: point.machine, keys)))
+      }
+    }
+    try makeDirectory(directory)
+    for file in files where try fileStatus(file.path) != nil {
+      throw PrivateFileError.exists(file.path)
+    }
+    for file in files {
+      try writePrivately(file.content, to: file.path)
+      session.say("wrote \(file.path)")
     }
     return secrets.map(\.name)
   }

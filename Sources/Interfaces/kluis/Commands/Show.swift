@@ -1,4 +1,5 @@
 import ArgumentParser
+import Encryption
 import Machines
 import Tiers
 import Vaults
@@ -36,7 +37,7 @@ struct Show: ParsableCommand {
         print("tag          \(key)=\(value)")
       }
       if let definition = listed.point.definition { explain(definition, listed.point) }
-      for secret in listed.point.secrets ?? [] { print("secret       \(secret.name)") }
+      for secret in listed.point.secrets ?? [] { print("secret       \(explained(secret))") }
       for disk in listed.point.disks {
         print("")
         print("disk         \(disk.name)")
@@ -49,6 +50,12 @@ struct Show: ParsableCommand {
         print("  root       \(disk.root)")
       }
     }
+  }
+
+  private func explained(_ secret: SealedSecret) -> String {
+    let kind = secret.kind.map { " (\($0.rawValue))" } ?? ""
+    let wrapping = secret.wrapping.map { ", wrapped by \($0.key) (\($0.method.rawValue))" } ?? ""
+    return secret.name + kind + wrapping
   }
 
   private func explain(_ definition: MachineDefinition, _ point: RecoveryPoint) {

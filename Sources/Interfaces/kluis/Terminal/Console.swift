@@ -14,9 +14,14 @@ func sleepBriefly() { usleep(100_000) }
 
 /// Prints `value` as JSON with sorted keys.
 func printJSON(_ value: some Encodable) throws {
+  print(String(decoding: try jsonBytes(value), as: UTF8.self))
+}
+
+/// `value` as JSON with sorted keys.
+func jsonBytes(_ value: some Encodable) throws -> [UInt8] {
   let encoder = JSONEncoder()
   encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-  print(String(decoding: try encoder.encode(value), as: UTF8.self))
+  return Array(try encoder.encode(value))
 }
 
 /// Raised by Ctrl-C and by SIGTERM; a second Ctrl-C ends the process at once.

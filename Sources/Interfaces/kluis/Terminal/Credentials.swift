@@ -35,6 +35,30 @@ struct CredentialSource {
   }
 }
 
+/// The key that seals machines' secrets in a vault that is not encrypted.
+struct SecretsKeyOption: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "In a vault that is not encrypted: the key file that seals secrets (or "
+        + "KLUIS_SECRETS_KEY_FILE).", valueName: "file"),
+    completion: .file())
+  var secretsKeyFile: String?
+
+  /// - Throws: ``SecretFileError`` where it is no key file; ``VaultError`` where the vault seals
+  ///   secrets with its own key.
+  func read(for vault: Vault) throws -> Secret? {
+    let isEncrypted = vault.descriptor.encryption != nil
+    if isEncrypted, secretsKeyFile != nil {
+      throw ValidationError("--secrets-key-file is for a vault that is not encrypted")
+    }
+    let named = secretsKeyFile ?? ProcessInfo.processInfo.environment["KLUIS_SECRETS_KEY_FILE"]
+    guard let named, !named.isEmpty, !isEncrypted else { return nil }
+    guard case .keyFile(let key) = try Credential.key(inFile: FilePath(named)) else { return nil }
+    hideMemory()
+    return key
+  }
+}
+
 /// Keeps what is in memory from now on out of core files and from other processes.
 func hideMemory() { linux_hide_memory() }
 
