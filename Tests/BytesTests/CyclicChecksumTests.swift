@@ -1,7 +1,7 @@
 import Bytes
 import Testing
 
-@Test(arguments: [(CyclicChecksum.castagnoli, 0xE306_9283 as UInt32), (.ethernet, 0xCBF4_3926)])
+@Test(arguments: [(CyclicChecksum.castagnoli, UInt32(0xE306_9283)), (.ethernet, 0xCBF4_3926)])
 func `cyclic checksums are the published ones, in one piece and in two`(
   _ checksum: CyclicChecksum, _ published: UInt32
 ) {
