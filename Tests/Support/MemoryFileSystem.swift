@@ -4,7 +4,8 @@ package import Filesystems
 internal import Synchronization
 
 /// A file system in memory, for tests of what stands above file systems. It holds whatever it is
-/// given: names that no system makes, directories that contain themselves, files that cannot be read.
+/// given: names that no system makes, directories that contain themselves, files that cannot be
+/// read.
 package final class MemoryFileSystem: FileSystem {
   package struct Item: Sendable {
     package var attributes: FileAttributes

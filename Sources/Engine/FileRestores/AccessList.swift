@@ -6,8 +6,8 @@ internal import Bytes
 ///     entry := tag:u16 permissions:u16 id:u32
 ///     text  := entry ("," entry)*                       "user:1000:rw-"
 ///
-/// That is what getxattr(2) gives for `system.posix_acl_access`, and what acl(5) calls the short text
-/// form, with numbers instead of names.
+/// That is what getxattr(2) gives for `system.posix_acl_access`, and what acl(5) calls the short
+/// text form, with numbers instead of names.
 struct AccessList {
   private let entries: [(tag: UInt16, permissions: UInt16, id: UInt32)]
 

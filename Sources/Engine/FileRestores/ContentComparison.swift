@@ -2,8 +2,8 @@ package import BlockDevices
 internal import Bytes
 package import Filesystems
 
-/// Tells whether two files have the same bytes, and reads as little as that needs: what lies on both
-/// disks under the same name is the same.
+/// Tells whether two files have the same bytes, and reads as little as that needs: what lies on
+/// both disks under the same name is the same.
 package final class ContentComparison {
   /// A file's bytes, and the volume that they lie on.
   package struct Side {
@@ -67,7 +67,8 @@ package final class ContentComparison {
     return position
   }
 
-  /// Bytes from `position` on that are to be compared: to the end of what has one name, where it has.
+  /// Bytes from `position` on that are to be compared: to the end of what has one name, where it
+  /// has.
   private func namelessCount(
     _ a: Side, _ b: Side, _ position: UInt64, _ limit: Int
   ) throws -> Int {

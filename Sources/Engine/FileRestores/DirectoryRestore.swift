@@ -10,8 +10,8 @@ package import Workers
 /// Restores files into a directory of this system.
 ///
 /// Names are made from the target's open descriptor on, and no link is followed below it, so that
-/// nothing on a disk can reach what lies outside. A file gets its name when it is whole. What cannot
-/// be restored is noted, and the rest goes on.
+/// nothing on a disk can reach what lies outside. A file gets its name when it is whole. What
+/// cannot be restored is noted, and the rest goes on.
 package struct DirectoryRestore: Sendable {
   /// Whether files that are there already are replaced.
   package var replacing = false

@@ -6,9 +6,9 @@
 ///     volume  := disk | disk "/" partition | group "/" volume | "UUID=" … | "LABEL=" …
 ///     point   := machine [ "@" time ]
 ///
-/// The path begins at the first "/" that stands at the start or behind a ":". A machine's name has no
-/// ":", so a point without "@" ends at the first one. In a time, a ":" belongs to it while two digits
-/// follow and it has no more than two of them: `web01@2026-11-22T15:04:05Z-7f3a:/etc/hosts`.
+/// The path begins at the first "/" that stands at the start or behind a ":". A machine's name has
+/// no ":", so a point without "@" ends at the first one. In a time, a ":" belongs to it while two
+/// digits follow and it has no more than two of them: `web01@2026-11-22T15:04:05Z-7f3a:/etc/hosts`.
 package struct GuestAddress: Sendable, Equatable {
   /// Nil where the place is on an image.
   package var point: String?

@@ -18,8 +18,8 @@ struct OccupiedNames {
     self.replacing = replacing
   }
 
-  /// - Returns: the items that cannot be made since a directory is in their place, or something else
-  ///   in a directory's; each is noted.
+  /// - Returns: the items that cannot be made since a directory is in their place, or something
+  ///   else in a directory's; each is noted.
   /// - Throws: ``FilesExist`` where anything is in the way and must not be replaced.
   func check(_ cancellation: Cancellation) throws -> Set<Int> {
     // Directories of the plan that are there; below others nothing can be.

@@ -183,7 +183,7 @@ package struct ArchiveBroken: Error, CustomStringConvertible {
   package let cause: any Error
 
   package var description: String {
-    "the archive ends within \(path), of which the rest cannot be read: \(cause); leave it out with "
-      + "--exclude, or restore to a directory with --to, which goes on with other files"
+    "the archive ends within \(path), of which the rest cannot be read: \(cause); leave it out "
+      + "with --exclude, or restore to a directory with --to, which goes on with other files"
   }
 }

@@ -3,7 +3,8 @@ internal import Filesystems
 internal import Guests
 package import Workers
 
-/// Restores files into a tar archive, with all metadata: for who is not root, or for another system.
+/// Restores files into a tar archive, with all metadata: for who is not root, or for another
+/// system.
 ///
 /// What cannot be archived is noted and left out. A large file that turns out damaged in its middle
 /// ends the archive, since what was promised of it cannot be kept.

@@ -12,8 +12,8 @@ package struct FileMoment: Sendable {
   }
 }
 
-/// Something whose owner, permissions, times and extended attributes can be set: a file or directory
-/// that is open, or a name in one. Links are never followed.
+/// Something whose owner, permissions, times and extended attributes can be set: a file or
+/// directory that is open, or a name in one. Links are never followed.
 package struct MetadataTarget {
   private let directory: OpenDirectory
   private let descriptor: Int32

@@ -65,8 +65,8 @@ struct GuestImage {
     writeBytes(Array(text.utf8), to: "\(tree)/\(name)")
   }
 
-  /// What a listing of a tree says of everything in it, in order: names, kinds, modes, owners, links,
-  /// sizes and times.
+  /// What a listing of a tree says of everything in it, in order: names, kinds, modes, owners,
+  /// links, sizes and times.
   static func listing(of directory: String, owners: Bool = true) -> [String] {
     let ids = owners ? "%U %G " : ""
     let format = "%P|%y %m \(ids)%n %s %Ts %l\\0"

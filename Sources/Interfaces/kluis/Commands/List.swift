@@ -11,8 +11,8 @@ struct List: ParsableCommand {
       \(GuestOptions.places)
 
       Names that a terminal cannot show are escaped (\\n, \\xFF) and can be typed so. Owners are
-      numbers, as on the disk; times are in UTC. Names that begin with a dot need -a, but with --json
-      all are listed.
+      numbers, as on the disk; times are in UTC. Names that begin with a dot need -a, but with
+      --json all are listed.
 
       EXAMPLES:
         kluis ls web01:/etc

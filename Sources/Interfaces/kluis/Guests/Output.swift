@@ -31,8 +31,8 @@ final class Output {
   }
 }
 
-/// Whether an error is about a file that was read, after which others can be: not where output fails,
-/// or the work is to stop.
+/// Whether an error is about a file that was read, after which others can be: not where output
+/// fails, or the work is to stop.
 func isOfOneFile(_ error: any Error) -> Bool { !(error is Errno) && !(error is Cancelled) }
 
 /// Writes a JSON object with one long list in it, an element at a time.

@@ -65,8 +65,8 @@ struct RestoreSummary {
     if report.nodesLeft > 0 {
       notes.append(
         isArchive
-          ? "  \(Text.count(report.nodesLeft, "socket")) left out, which archives do not hold: programs "
-            + "make theirs anew"
+          ? "  \(Text.count(report.nodesLeft, "socket")) left out, which archives do not "
+            + "hold: programs make theirs anew"
           : "  \(report.nodesLeft) devices, pipes and sockets are left out: as root, --devices "
             + "makes them")
     }
