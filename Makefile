@@ -4,14 +4,18 @@
 
 SWIFT ?= swift
 RELEASE = .build/release/kluis
-# A build of its own, so that the sanitizer and the plain build do not undo one another.
+# Builds of their own, so that they and the plain build do not undo one another.
 TSAN_BUILD = .build/tsan
-ENGINE_TESTS = WorkersTests|StoresTests|TiersTests|BackupsTests|RestoresTests|CopiesTests|MaintenanceTests
+FUZZ_BUILD = .build/fuzz
+ENGINE_TESTS = WorkersTests|StoresTests|TiersTests|BackupsTests|RestoresTests|FileRestoresTests|CopiesTests|MaintenanceTests
 # How many random histories `make soak` lives through.
 HISTORIES ?= 50000
+# How many reads of changed disks `make fuzz` makes with each reader.
+READS ?= 1000000
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test soak check lint bench tsan completions guest packages clean
+.PHONY: help build demo test soak fuzz check lint bench tsan completions guest packages \
+  test-packages clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -22,13 +26,17 @@ build: packages ## Build the program: .build/release/kluis
 demo: build ## Watch a real disk being backed up, changed, verified and restored
 	.ci/demo $(RELEASE)
 
-test: build guest ## Run every test
+test: build test-packages guest ## Run every test
 	KLUIS_BINARY=$(abspath $(RELEASE)) .ci/run-tests $(SWIFT) test
 
-soak: packages ## Simulate many random histories of faults (an hour; HISTORIES=50000)
+soak: test-packages ## Simulate many random histories of faults (an hour; HISTORIES=50000)
 	KLUIS_SIMULATION_HISTORIES=$(HISTORIES) $(SWIFT) test --filter SimulationTests
 
-check: build ## Run the quick tests only, in about a minute
+fuzz: test-packages ## Read many changed disks with every reader (an hour; READS=1000000)
+	KLUIS_FUZZ_READS=$(READS) $(SWIFT) test -c release -Xswiftc -enable-testing \
+	  --scratch-path $(FUZZ_BUILD) --filter 'Fuzz|DamagedDiskTests'
+
+check: build test-packages ## Run the quick tests only, in about a minute
 	KLUIS_BINARY=$(abspath $(RELEASE)) .ci/run-tests $(SWIFT) test --skip 'KillTests|DamageTests|SystemTests|SimulationTests'
 
 lint: packages ## Check the style and the rules of the house
@@ -42,7 +50,7 @@ bench: build ## Measure against restic, borg and casync (an hour, 60 GB of disk)
 	Benchmarks/files
 	Benchmarks/machines
 
-tsan: packages ## Look for data races in the engine
+tsan: test-packages ## Look for data races in the engine
 	TSAN_OPTIONS=suppressions=$(CURDIR)/.ci/tsan-suppressions $(SWIFT) test --sanitize=thread \
 	  --scratch-path $(TSAN_BUILD) --filter '$(ENGINE_TESTS)'
 
@@ -58,6 +66,9 @@ guest:
 
 packages:
 	@.ci/install-packages
+
+test-packages:
+	@.ci/install-packages tests
 
 clean: ## Remove everything that was built
 	rm -rf .build
