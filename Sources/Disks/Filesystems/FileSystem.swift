@@ -11,9 +11,9 @@ package protocol FileSystem: AnyObject, Sendable {
   /// - Throws: ``FileSystemError`` where it is this one but cannot be read.
   static func open(_ device: any BlockDevice) throws -> Self?
 
-  /// Opens a file system whose beginning is gone, by copies that it keeps elsewhere; nil where there
-  /// are none. Only for a device on which nothing else is recognised: what was there before another
-  /// file system was made leaves copies as well.
+  /// Opens a file system whose beginning is gone, by copies that it keeps elsewhere; nil where
+  /// there are none. Only for a device on which nothing else is recognised: what was there before
+  /// another file system was made leaves copies as well.
   ///
   /// - Throws: ``FileSystemError``.
   static func openByCopies(_ device: any BlockDevice) throws -> Self?

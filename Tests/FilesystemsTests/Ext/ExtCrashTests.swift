@@ -7,7 +7,8 @@ import Testing
 /// Images as a backup of a running machine has them: copied at random moments from a file system
 /// that is being changed.
 ///
-/// `KLUIS_CRASH_IMAGES` says how many; each is shown by the kernel, after its own replay, and by us.
+/// `KLUIS_CRASH_IMAGES` says how many; each is shown by the kernel, after its own replay, and by
+/// us.
 @Suite(.serialized) struct ExtCrashTests {
   private struct Setting {
     let format: [String]

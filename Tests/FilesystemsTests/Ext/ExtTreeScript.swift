@@ -2,7 +2,7 @@
 ///
 /// Arguments: directory, seed, bytes of an extended attribute at most, "small" or "large".
 let extTreeScript = """
-  import os, random, socket, stat, subprocess, sys
+  import os, random, socket, stat, struct, sys
   top, seed, limit, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
   r = random.Random(seed)
   os.makedirs(top, exist_ok=True)
@@ -68,8 +68,9 @@ let extTreeScript = """
   attempt(os.setxattr, p('attrs'), 'security.s', b'ss')
   attempt(os.setxattr, p('d'), 'user.ondir', b'd')
   # user::rw- user:7:--- user:1000:rw- group::r-- group:100:r-- mask::rw- other::r--
-  entry = lambda tag, perm, id=0xFFFFFFFF: tag.to_bytes(2, 'little') + perm.to_bytes(2, 'little') + id.to_bytes(4, 'little')
-  acl = b'\\2\\0\\0\\0' + entry(1, 6) + entry(2, 0, 7) + entry(2, 6, 1000) + entry(4, 4) + entry(8, 4, 100) + entry(16, 6) + entry(32, 4)
+  entry = lambda tag, perm, id=0xFFFFFFFF: struct.pack('<HHI', tag, perm, id)
+  acl = b'\\2\\0\\0\\0' + entry(1, 6) + entry(2, 0, 7) + entry(2, 6, 1000) + entry(4, 4)
+  acl += entry(8, 4, 100) + entry(16, 6) + entry(32, 4)
   write(p('acl'), b'acl')
   attempt(os.setxattr, p('acl'), 'system.posix_acl_access', acl)
   attempt(os.setxattr, p('d'), 'system.posix_acl_default', acl)

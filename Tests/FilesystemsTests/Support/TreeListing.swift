@@ -3,7 +3,8 @@ import Filesystems
 
 /// All that can be seen of a file system, one line an item, as `KernelTree` prints what the kernel
 /// shows of the same one: path, kind, mode, owner, group, links, size, times, and then a checksum
-/// of the bytes, a target or a device, and extended attributes. What cannot be read is told as such.
+/// of the bytes, a target or a device, and extended attributes. What cannot be read is told as
+/// such.
 struct TreeListing {
   /// By path.
   private(set) var lines: [String: String] = [:]

@@ -3,8 +3,8 @@ internal import Bytes
 /// Values of extended attributes that are so large that they are files
 /// (Linux, Documentation/filesystems/ext4/attributes.rst and fs/ext4/xattr.c).
 ///
-/// The hash of the value stands in the inode in the place of a time, and a hash of name and value in
-/// the entry.
+/// The hash of the value stands in the inode in the place of a time, and a hash of name and value
+/// in the entry.
 extension ExtVolume {
   private static let greatestValue = 1 << 24
 

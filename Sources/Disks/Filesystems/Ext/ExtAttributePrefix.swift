@@ -29,8 +29,8 @@ enum ExtAttributePrefix {
   }
 }
 
-/// An access control list as getxattr(2) gives it, made from how it lies on the disk; nil where it is
-/// none. Numbers are little-endian in both.
+/// An access control list as getxattr(2) gives it, made from how it lies on the disk; nil where it
+/// is none. Numbers are little-endian in both.
 ///
 ///     disk  := 1:u32 (tag:u16, permissions:u16 [id:u32 with the tags 2 and 8])*
 ///     given := 2:u32 (tag:u16, permissions:u16, id:u32)*

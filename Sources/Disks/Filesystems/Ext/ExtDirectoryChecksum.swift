@@ -1,7 +1,7 @@
 internal import Bytes
 
-/// The checksums of a directory's blocks: in the tail of a block of entries, and behind the room for
-/// entries of the index in a block of that
+/// The checksums of a directory's blocks: in the tail of a block of entries, and behind the room
+/// for entries of the index in a block of that
 /// (Linux, Documentation/filesystems/ext4/directory.rst):
 ///
 ///     root := "." entry:12, ".." entry:12, 0:u32, hash:u8, 8:u8, depth:u8, flags:u8, index

@@ -1,8 +1,8 @@
 internal import BlockDevices
 internal import Bytes
 
-/// What a journal holds, over the file system that it belongs to: nothing is written, and a block is
-/// read from the journal from then on.
+/// What a journal holds, over the file system that it belongs to: nothing is written, and a block
+/// is read from the journal from then on.
 struct JournalReplay {
   let overlay: Overlay
   let transactionCount: Int

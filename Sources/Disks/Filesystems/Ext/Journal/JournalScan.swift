@@ -4,8 +4,8 @@ internal import Bytes
 ///
 /// The rules are those of the kernel: a transaction counts when its commit block is there. A commit
 /// or a descriptor with a wrong checksum is a remnant of an earlier time, which ends the log, where
-/// its time is before that of the transaction before it; else the log is damaged, and nothing of the
-/// file system can be believed.
+/// its time is before that of the transaction before it; else the log is damaged, and nothing of
+/// the file system can be believed.
 struct JournalScan {
   struct Logged {
     let tag: JournalBlock.Tag

@@ -3,7 +3,8 @@ internal import Bytes
 /// The first block of a journal. Big-endian, offsets in bytes
 /// (Linux, Documentation/filesystems/ext4/journal.rst):
 ///
-///     superblock := header, 0x0C blockSize:u32, 0x10 blocks:u32, 0x14 first:u32, 0x18 sequence:u32,
+///     superblock := header, 0x0C blockSize:u32, 0x10 blocks:u32, 0x14 first:u32, 0x18
+/// sequence:u32,
 ///                   0x1C start:u32, 0x20 error:u32, and in version 2
 ///                   0x24 features:u32×3, 0x30 uuid:16, 0x50 checksumType:u8,
 ///                   0x54 fastCommitBlocks:u32, 0xFC checksum:u32
