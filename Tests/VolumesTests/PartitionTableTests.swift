@@ -113,13 +113,40 @@ struct PartitionTableTests {
     try expectAsPartx(sectorByteCount: 512)
   }
 
-  @Test func `partitions that reach beyond a cut disk are shown and cannot be read`() throws {
+  @Test func `of partitions that reach beyond a cut disk what is there is read`() throws {
     try makeImage(megabytes: 64)
     try makeTable(Self.threePartitions)
-    let cut = Array(try readFile(image).prefix(20 << 20))
-    let found = try findVolumes(on: [NamedDisk(name: "root", device: MemoryDevice(cut))])
-    #expect(found.volumes.map { $0.device == nil } == [false, false, false, true])
-    #expect(found.volumes[3].problem?.contains("the disk at 20971520") == true)
+    let bytes = try readFile(image)
+    let whole = try findVolumes(on: [NamedDisk(name: "root", device: MemoryDevice(bytes))])
+    let inside = MemoryDevice(Array(bytes.prefix(20 << 20)))
+    let found = try findVolumes(on: [NamedDisk(name: "root", device: inside)])
+    let last = try #require(found.volumes.last)
+    #expect(last.byteCount == whole.volumes.last?.byteCount && last.problem == nil)
+    #expect(last.device?.byteCount == inside.byteCount - (last.offset ?? 0))
+    #expect(found.problems.count == 1)
+    #expect(found.problems[0].contains("root/3") && found.problems[0].contains("at 20971520"))
+    let before = MemoryDevice(Array(bytes.prefix(5 << 20)))
+    let rest = try findVolumes(on: [NamedDisk(name: "root", device: before)])
+    #expect(rest.volumes.map { $0.device == nil } == [false, false, false, true])
+    #expect(rest.volumes[3].problem?.contains("the disk ends at 5242880") == true)
+  }
+
+  @Test func `a primary table without any entries is damaged`() throws {
+    try makeImage(megabytes: 64)
+    try makeTable(Self.threePartitions)
+    var bytes = try readFile(image)
+    let whole = try #require(try partitionTable(of: MemoryDevice(bytes)))
+    // The number of entries, their checksum, and that of the header.
+    for place in 512 + 80..<512 + 92 where place < 512 + 84 || place >= 512 + 88 {
+      bytes[place] = 0
+    }
+    for place in 512 + 16..<512 + 20 { bytes[place] = 0 }
+    let sum = ~crc32(Array(bytes[512..<512 + 92]))
+    for place in 0..<4 {
+      bytes[512 + 16 + place] = UInt8(truncatingIfNeeded: sum >> (8 * UInt32(place)))
+    }
+    let table = try #require(try partitionTable(of: MemoryDevice(bytes)))
+    #expect(table.entries == whole.entries && table.problems.count == 1)
   }
 
   @Test func `a chain of logical partitions may be a circle, or lead nowhere`() throws {

@@ -59,29 +59,41 @@ private func lookInto(_ disk: NamedDisk) -> VolumeListing {
       name: disk.name, kind: .disk, byteCount: disk.device.byteCount, device: disk.device,
       content: whole, problem: table == nil ? problem : nil)
   ]
-  for entry in table?.entries ?? [] { volumes.append(volume(of: entry, on: disk)) }
+  for entry in table?.entries ?? [] { volumes.append(volume(of: entry, on: disk, &problems)) }
   problems += (table?.problems ?? []).map { "\(disk.name): \($0)" }
   return VolumeListing(volumes: volumes, problems: problems)
 }
 
-private func volume(of entry: PartitionTable.Entry, on disk: NamedDisk) -> Volume {
+/// A partition; of one that goes beyond the disk's end what is there, as of an image that was cut
+/// off.
+private func volume(
+  of entry: PartitionTable.Entry, on disk: NamedDisk, _ problems: inout [String]
+) -> Volume {
+  let name = "\(disk.name)/\(entry.number)"
+  let end = disk.device.byteCount
   var device: (any BlockDevice)?
   var found: (content: Signature?, problem: String?)
   do {
-    let slice = try DeviceSlice(disk.device, from: entry.start, byteCount: entry.byteCount)
+    let isThere = disk.device.holds(entry.byteCount, at: entry.start)
+    let slice = try DeviceSlice(
+      disk.device, from: entry.start,
+      byteCount: isThere || entry.start >= end ? entry.byteCount : end - entry.start)
     device = slice
     found =
       entry.type.isExtended
       ? (Signature(role: .partitionTable, typeName: "dos"), nil) : content(of: slice)
+    if !isThere {
+      problems.append(
+        "\(name): it ends at byte \(entry.start + entry.byteCount), but the disk at \(end); what "
+          + "lies behind that cannot be read")
+    }
   } catch {
-    let end = disk.device.byteCount
-    found = (nil, "it ends at byte \(entry.start + entry.byteCount), but the disk at \(end)")
+    found = (nil, "it begins at byte \(entry.start), but the disk ends at \(end)")
   }
   return Volume(
-    name: "\(disk.name)/\(entry.number)", kind: .partition(entry.number),
-    byteCount: entry.byteCount, offset: entry.start, partitionType: entry.type.name,
-    label: entry.label, uuid: entry.uuid, device: device, content: found.content,
-    problem: found.problem)
+    name: name, kind: .partition(entry.number), byteCount: entry.byteCount, offset: entry.start,
+    partitionType: entry.type.name, label: entry.label, uuid: entry.uuid, device: device,
+    content: found.content, problem: found.problem)
 }
 
 /// What a device holds, or why that cannot be said.

@@ -95,4 +95,15 @@ import Testing
           secondsSince1970: 0x1234_5678 + 2 << 32, nanoseconds: min(0xABCD_0002 >> 2, 999_999_999))
     )
   }
+
+  @Test func `a link with a value that is a file leads where it says`() throws {
+    guard areInstalled("mke2fs", "debugfs") else { return }
+    try makeExtImage(image, megabytes: 16, options: ["-t", "ext4", "-O", "ea_inode"])
+    // Blocks of the value count to the link.
+    try output(of: "debugfs", "-w", "-R", "symlink link somewhere", image.string)
+    try output(of: "debugfs", "-w", "-R", "sif link blocks 16", image.string)
+    let fileSystem = try openExt(image)
+    let link = try #require(try fileSystem.entry(named: "link", in: fileSystem.root)).item
+    #expect(try fileSystem.target(ofSymbolicLink: link) == "somewhere")
+  }
 }

@@ -168,6 +168,45 @@ import Testing
     }
     #expect(found > 0)
   }
+
+  @Test func `an image that was cut off shows what is right in it, and says what is missing`()
+    throws
+  {
+    guard areInstalled("mke2fs", "debugfs", "python3") else { return }
+    try makeImage("-t ext4 -b 4096")
+    let bytes = try readFile(image)
+    let whole = TreeListing(try openExt(image))
+    var found = 0
+    for end in stride(from: 1 << 19, to: bytes.count, by: 300_000) {
+      guard let fileSystem = try? ExtFileSystem.open(MemoryDevice(Array(bytes[..<end]))) else {
+        continue
+      }
+      let listing = TreeListing(fileSystem)
+      found += listing.errors.count
+      let wrong = listing.lines.filter {
+        !$0.value.contains("ERROR") && $0.value != whole.lines[$0.key]
+      }
+      #expect(wrong.isEmpty, "cut at \(end): \(wrong.prefix(3))")
+    }
+    #expect(found > 0)
+  }
+
+  @Test func `an entry that took the name of the parent is shown and not left out`() throws {
+    guard areInstalled("mke2fs", "debugfs", "python3") else { return }
+    try makeImage("-t ext4 -b 1024 -O ^metadata_csum")
+    try debugfs("mkdir /sub", "cd /sub", "symlink XQ target")
+    let bytes = try readFile(image)
+    let name = Array("\u{2}\u{7}XQ".utf8)
+    let place = try #require(
+      (0..<bytes.count - 4).first { Array(bytes[$0..<$0 + 4]) == name })
+    let fileSystem = try #require(try opened(changing: place + 2, to: Array("..".utf8)))
+    var names: [FileName] = []
+    try fileSystem.forEachEntry(of: try item("/sub", fileSystem)) {
+      names.append($0.name)
+      return true
+    }
+    #expect(names == [".."])
+  }
 }
 
 /// An image with some bytes changed, as a device.

@@ -64,7 +64,9 @@ extension ExtVolume {
         let place = run.place + (block - run.first)
         if block == run.first {
           let count = min(pieceEnd, end) - block
-          device.willNeed(place * size..<min((place + count) * size, device.byteCount))
+          // A device that was cut off may end before the directory does.
+          device.willNeed(
+            min(place * size, device.byteCount)..<min((place + count) * size, device.byteCount))
         }
         guard seen.insert(place).inserted else {
           throw damaged(directory.structure, block: place, "a block that comes twice in it")
@@ -80,7 +82,8 @@ extension ExtVolume {
     _ visit: (borrowing RawEntry) throws -> Bool
   ) throws -> Bool {
     let bytes = try intactBlock(place, index, of: directory)
-    return try forEachEntry(in: bytes.span.bytes, of: directory, at: place, visit)
+    return try forEachEntry(
+      in: bytes.span.bytes, of: directory, at: place, isDirectoryStart: index == 0, visit)
   }
 
   /// A block of a directory, whose checksum was verified.
@@ -99,8 +102,10 @@ extension ExtVolume {
   }
 
   /// Calls `visit` with the entries that fill `area`; returns false where it did.
+  ///
+  /// - Parameter isDirectoryStart: whether "." and ".." lie in its first bytes.
   func forEachEntry(
-    in area: RawSpan, of directory: ExtInode, at place: UInt64?,
+    in area: RawSpan, of directory: ExtInode, at place: UInt64?, isDirectoryStart: Bool,
     _ visit: (borrowing RawEntry) throws -> Bool
   ) throws -> Bool {
     let hasKinds = superblock.features.incompatible.contains(.fileType)
@@ -118,7 +123,8 @@ extension ExtVolume {
       if inode != 0 {
         guard nameLength > 0 else { throw brokenEntry(of: directory, place, start) }
         let name = area.extracting(start + 8..<start + 8 + nameLength)
-        if !isSelfOrParent(name) {
+        // Of these a damaged directory may have more, which are then shown as what they are.
+        if !(isDirectoryStart && start <= 12 && isSelfOrParent(name)) {
           let entry = RawEntry(name: name, inode: inode, kind: hasKinds ? kind : 0)
           guard try visit(entry) else { return false }
         }

@@ -28,10 +28,12 @@ extension ExtVolume {
     let map = directory.map
     guard
       try forEachEntry(
-        in: map.extracting(parentByteCount..<map.byteCount), of: directory, at: nil, visit)
+        in: map.extracting(parentByteCount..<map.byteCount), of: directory, at: nil,
+        isDirectoryStart: false, visit)
     else { return }
     let continued = try inlineContinuation(of: directory)
-    _ = try forEachEntry(in: continued.span.bytes, of: directory, at: nil, visit)
+    _ = try forEachEntry(
+      in: continued.span.bytes, of: directory, at: nil, isDirectoryStart: false, visit)
   }
 
   private func inlineContinuation(of inode: ExtInode) throws -> [UInt8] {

@@ -37,7 +37,9 @@ extension ExtVolume {
       let (place, bytes) = try directoryBlock(number, of: directory)
     else { return nil }
     var found: DirectoryEntry?
-    _ = try forEachEntry(in: bytes.span.bytes, of: directory, at: place) { entry in
+    _ = try forEachEntry(
+      in: bytes.span.bytes, of: directory, at: place, isDirectoryStart: number == 0
+    ) { entry in
       if entry.name.isEqual(to: name.bytes.span.bytes) {
         found = directoryEntry(entry, named: name)
       }
@@ -64,8 +66,7 @@ extension ExtVolume {
       throw damaged(link.structure, "a symbolic link of \(link.byteCount) bytes")
     }
     if link.flags.contains(.inlineData) { return try inlineBytes(of: link) }
-    let attributeBlocks = link.attributeBlock == 0 ? 0 : superblock.clusterByteCount / 512
-    if link.allocated == attributeBlocks {
+    if isInMap(link) {
       guard link.byteCount < UInt64(ExtInode.mapByteCount) else {
         throw damaged(link.structure, "a symbolic link that is longer than its place")
       }
@@ -76,5 +77,15 @@ extension ExtVolume {
       throw damaged(link.structure, "where the symbolic link leads was never written")
     }
     return Array(target)
+  }
+
+  /// Whether a link's target lies in the place of its map, by the rule of the kernel: values of
+  /// attributes that are files count to the blocks of the link, so that its length must tell.
+  private func isInMap(_ link: ExtInode) -> Bool {
+    if superblock.features.incompatible.contains(.attributeInodes) {
+      return link.byteCount < UInt64(ExtInode.mapByteCount)
+    }
+    let attributeBlocks = link.attributeBlock == 0 ? 0 : superblock.clusterByteCount / 512
+    return link.allocated == attributeBlocks
   }
 }

@@ -67,7 +67,8 @@ struct GUIDPartitionTable {
   /// - Throws: ``PartitionTableDamage``; what the device throws.
   func table(on device: any BlockDevice) throws -> PartitionTable {
     let size = UInt64(entryCount) * UInt64(entryByteCount)
-    guard entryByteCount >= 128, entryByteCount.isMultiple(of: 8), size <= Self.entriesByteLimit
+    guard entryByteCount >= 128, entryByteCount.isMultiple(of: 8), size > 0,
+      size <= Self.entriesByteLimit
     else {
       throw PartitionTableDamage("it claims \(entryCount) entries of \(entryByteCount) bytes")
     }
