@@ -17,7 +17,7 @@ struct Kluis: ParsableCommand {
         kluis restore files web01 /etc/hosts --to /tmp/web01
         kluis verify
 
-      A POINT is VM (its newest), VM@latest, VM@2026-11-22 (the newest whose
+      A POINT is VM (its newest), VM@latest, VM@2026-11-22 (the newest whose \
       time begins so), or a point's id as `kluis points` prints it.
 
       EXIT STATUS:

@@ -13,9 +13,9 @@ struct BackupCommand: ParsableCommand {
     commandName: "backup",
     abstract: "Take a recovery point of a machine.",
     discussion: """
-      The first run protects the machine: it names a definition (Kluis's own JSON or a libvirt
-      domain XML) or disks; later ones need only the machine's name, and read the definition anew.
-      A disk is a raw image, a fixed-size VHD or a block device. Stopped at any moment, a backup
+      The first run protects the machine: it names a definition (Kluis's own JSON or a libvirt \
+      domain XML) or disks; later ones need only the machine's name, and read the definition anew. \
+      A disk is a raw image, a fixed-size VHD or a block device. Stopped at any moment, a backup \
       leaves earlier points as they were, and the next run goes on from what was stored.
 
       EXAMPLES:

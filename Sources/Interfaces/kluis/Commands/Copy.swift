@@ -9,8 +9,8 @@ struct Copy: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Copy a recovery point into another vault.",
     discussion: """
-      The other vault cuts, names and seals the disks its own way, and stores only what it lacks:
-      this is how points come from an unencrypted vault into an encrypted one. The point keeps its
+      The other vault cuts, names and seals the disks its own way, and stores only what it lacks: \
+      this is how points come from an unencrypted vault into an encrypted one. The point keeps its \
       name.
 
       EXAMPLES:

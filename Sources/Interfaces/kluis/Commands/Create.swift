@@ -8,8 +8,8 @@ struct Create: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Make a machine of a template and restored disks.",
     discussion: """
-      Looks at template and disks first, then writes NAME.json (and NAME.xml, where the machine came
-      from libvirt: `virsh define NAME.xml` takes it). Gives it a uuid and MACs where the template
+      Looks at template and disks first, then writes NAME.json (and NAME.xml, where the machine came \
+      from libvirt: `virsh define NAME.xml` takes it). Gives it a uuid and MACs where the template \
       has none. If it fails the disks are where they were.
 
       EXAMPLES:

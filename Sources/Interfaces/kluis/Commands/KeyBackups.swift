@@ -9,7 +9,7 @@ struct KeyGenerate: ParsableCommand {
     commandName: "generate",
     abstract: "Make a key file of 32 random bytes.",
     discussion: """
-      Keep a copy of it in another place than the vault: without it, and without another key slot,
+      Keep a copy of it in another place than the vault: without it, and without another key slot, \
       nobody can read what is in the vault.
 
       EXAMPLES:
@@ -36,7 +36,7 @@ struct KeyExport: ParsableCommand {
     commandName: "export",
     abstract: "Print a recovery sheet: the master key on paper.",
     discussion: """
-      For the day when every passphrase and key file is lost. Whoever has the sheet and a store of
+      For the day when every passphrase and key file is lost. Whoever has the sheet and a store of \
       the vault can read everything.
 
       EXAMPLES:
@@ -71,7 +71,7 @@ struct KeyImport: ParsableCommand {
     commandName: "import",
     abstract: "Make a new key slot with a recovery sheet.",
     discussion: """
-      Reads the four lines of a sheet that was typed in, and says which line is mistyped. The other
+      Reads the four lines of a sheet that was typed in, and says which line is mistyped. The other \
       slots stay.
 
       EXAMPLES:

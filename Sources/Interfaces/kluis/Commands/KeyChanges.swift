@@ -34,8 +34,8 @@ struct KeyRemove: ParsableCommand {
     commandName: "remove",
     abstract: "Let a passphrase or key file open the vault no longer.",
     discussion: """
-      The last slot cannot be removed. Whoever has opened the vault before may have kept its master
-      key, or a copy of vault.json: to lock him out of what comes, copy the points into a new vault
+      The last slot cannot be removed. Whoever has opened the vault before may have kept its master \
+      key, or a copy of vault.json: to lock him out of what comes, copy the points into a new vault \
       with `kluis copy`.
 
       EXAMPLES:
@@ -61,7 +61,7 @@ struct KeyRotate: ParsableCommand {
     commandName: "rotate",
     abstract: "Give a key slot another passphrase or key file.",
     discussion: """
-      Wraps the master key anew; nothing that is stored is rewritten. Without SLOT it is the one
+      Wraps the master key anew; nothing that is stored is rewritten. Without SLOT it is the one \
       that the key which is given opens.
 
       EXAMPLES:

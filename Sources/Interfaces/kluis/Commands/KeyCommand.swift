@@ -7,7 +7,7 @@ struct KeyCommand: ParsableCommand {
     commandName: "key",
     abstract: "Manage who can open an encrypted vault.",
     discussion: """
-      The vault's master key lies in vault.json once for each key slot, wrapped under a passphrase
+      The vault's master key lies in vault.json once for each key slot, wrapped under a passphrase \
       or a key file. Slots are added, removed and rotated without rewriting what is stored.
 
       EXAMPLES:
@@ -52,7 +52,7 @@ struct KeyCheck: ParsableCommand {
     commandName: "check",
     abstract: "Say which slots a passphrase or key file opens.",
     discussion: """
-      Opens the vault, checks that vault.json is authentic in every store, and fails where the key
+      Opens the vault, checks that vault.json is authentic in every store, and fails where the key \
       opens nothing.
 
       EXAMPLES:

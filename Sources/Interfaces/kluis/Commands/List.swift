@@ -10,8 +10,8 @@ struct List: ParsableCommand {
     discussion: """
       \(GuestOptions.places)
 
-      Names that a terminal cannot show are escaped (\\n, \\xFF) and can be typed so. Owners are
-      numbers, as on the disk; times are in UTC. Names that begin with a dot need -a, but with
+      Names that a terminal cannot show are escaped (\\n, \\xFF) and can be typed so. Owners are \
+      numbers, as on the disk; times are in UTC. Names that begin with a dot need -a, but with \
       --json all are listed.
 
       EXAMPLES:

@@ -6,7 +6,7 @@ struct RebuildIndex: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Make the index anew from the packs alone.",
     discussion: """
-      Reads every pack and checks it. Records that are damaged are left out of the new index, so
+      Reads every pack and checks it. Records that are damaged are left out of the new index, so \
       that the next backup stores them again. The old index goes only when the new one is safe.
 
       EXAMPLES:

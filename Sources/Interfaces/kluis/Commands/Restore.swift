@@ -26,7 +26,7 @@ struct RestoreDisk: ParsableCommand {
     commandName: "disk",
     abstract: "Restore a whole disk to an image file or a block device.",
     discussion: """
-      Every chunk is checked against its digest. A new image gets its name only when it is whole;
+      Every chunk is checked against its digest. A new image gets its name only when it is whole; \
       holes stay holes. A block device is overwritten only with --force.
 
       EXAMPLES:

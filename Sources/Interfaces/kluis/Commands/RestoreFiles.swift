@@ -11,20 +11,20 @@ struct RestoreFiles: ParsableCommand {
     commandName: "files",
     abstract: "Restore files and directories, to a directory or into a tar archive.",
     discussion: """
-      A path keeps its place below DIR: /etc/hosts becomes DIR/etc/hosts. Links on the way are
-      followed first, so that /lib/os-release, where /lib is a link to usr/lib, becomes
-      DIR/usr/lib/os-release. Patterns are for Kluis, in quotes: "*" matches within a name, "**"
+      A path keeps its place below DIR: /etc/hosts becomes DIR/etc/hosts. Links on the way are \
+      followed first, so that /lib/os-release, where /lib is a link to usr/lib, becomes \
+      DIR/usr/lib/os-release. Patterns are for Kluis, in quotes: "*" matches within a name, "**" \
       across directories, "?" and "[a-z]" as in a shell; names that begin with a dot match as well.
 
-      Modes, times, extended attributes, access control lists, links and holes are restored; owners
-      only by root, set-id bits and capabilities only by root with --set-id, devices, pipes and
-      sockets only by root with --devices. A tar archive keeps all of that whoever makes it. Nothing
-      that is there already is replaced without --overwrite; directories are merged. A file gets its
+      Modes, times, extended attributes, access control lists, links and holes are restored; owners \
+      only by root, set-id bits and capabilities only by root with --set-id, devices, pipes and \
+      sockets only by root with --devices. A tar archive keeps all of that whoever makes it. Nothing \
+      that is there already is replaced without --overwrite; directories are merged. A file gets its \
       name when it is whole, and no link in DIR is followed.
 
       What could not be restored is named at the end, and the exit status is 3 then.
 
-      PATH is /path on the machine's root volume with what its fstab mounts, or VOLUME:/path, where
+      PATH is /path on the machine's root volume with what its fstab mounts, or VOLUME:/path, where \
       VOLUME is DISK, DISK/PARTITION, GROUP/VOLUME, UUID=… or LABEL=…; see `kluis volumes`.
 
       EXAMPLES:

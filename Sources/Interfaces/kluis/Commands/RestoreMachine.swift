@@ -11,17 +11,17 @@ struct RestoreVM: ParsableCommand {
     commandName: "vm",
     abstract: "Restore a whole machine: in place, or elsewhere under a new name.",
     discussion: """
-      --as NAME --to DIR makes the disks NAME-DISK.img, the definition NAME.json (and NAME.xml,
-      where the machine came from libvirt) and the files that belong to it. The new machine has a
+      --as NAME --to DIR makes the disks NAME-DISK.img, the definition NAME.json (and NAME.xml, \
+      where the machine came from libvirt) and the files that belong to it. The new machine has a \
       uuid, MACs and paths of its own. What the machine was is neither touched nor needed.
 
-      --in-place puts the point's disks where the machine has them now, all or none of them. The
-      machine must be shut down. First a point of its present state is taken; its old disks stay
-      beside the new ones until `kluis replaced --remove`. Stopped at any moment, `kluis recover`
+      --in-place puts the point's disks where the machine has them now, all or none of them. The \
+      machine must be shut down. First a point of its present state is taken; its old disks stay \
+      beside the new ones until `kluis replaced --remove`. Stopped at any moment, `kluis recover` \
       ends what was begun.
 
-      --in-place --delta writes only what differs, which is the fast way back. Where the file
-      system has reflinks the old disks stay, sharing their blocks; elsewhere the present disks are
+      --in-place --delta writes only what differs, which is the fast way back. Where the file \
+      system has reflinks the old disks stay, sharing their blocks; elsewhere the present disks are \
       written onto, and the point of their state before is the way back.
 
       EXAMPLES:
@@ -107,7 +107,7 @@ struct RestoreDisks: ParsableCommand {
     commandName: "disks",
     abstract: "Restore disks and an editable template of the machine.",
     discussion: """
-      Makes DISK.img for each disk, template.json to edit, and in stored/ the configuration as it
+      Makes DISK.img for each disk, template.json to edit, and in stored/ the configuration as it \
       was. `kluis create --template DIR/template.json` then makes a machine of them.
 
       EXAMPLES:

@@ -10,8 +10,8 @@ struct RestoreSecrets: ParsableCommand {
     commandName: "secrets",
     abstract: "Write the secrets that a point keeps, such as keys of its disks, to files.",
     discussion: """
-      Each becomes a file of its name that only its owner can read, and that opens the disk it is
-      for. One that was wrapped by a key-encryption key is unwrapped, and lies beside that as it was
+      Each becomes a file of its name that only its owner can read, and that opens the disk it is \
+      for. One that was wrapped by a key-encryption key is unwrapped, and lies beside that as it was \
       (NAME.wrapped), as the key does. Needs the vault's key.
 
       EXAMPLES:

@@ -47,7 +47,7 @@ struct ReplaceCopy: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Put a new store in the place of one, filled from the others.",
     discussion: """
-      OLD may be gone or damaged. Backups may go on meanwhile. Stopped, the same command goes on
+      OLD may be gone or damaged. Backups may go on meanwhile. Stopped, the same command goes on \
       where it was.
 
       EXAMPLES:
@@ -80,7 +80,7 @@ struct Convert: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Change how many copies the vault keeps, and where.",
     discussion: """
-      New copies are filled and every byte of what stays is checked before an old one is let go.
+      New copies are filled and every byte of what stays is checked before an old one is let go. \
       What is let go keeps its files.
 
       EXAMPLES:

@@ -7,7 +7,7 @@ struct Verify: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Prove that recovery points can be restored.",
     discussion: """
-      Reads every map and chunk that a point needs, expands it and checks its digest. Without a
+      Reads every map and chunk that a point needs, expands it and checks its digest. Without a \
       POINT all points are verified; what they share is read once.
 
       EXAMPLES:

@@ -26,9 +26,9 @@ struct GuestOptions: ParsableArguments {
 
   /// Said in the help of commands that take places.
   static let places = """
-    A place is POINT:/path on the machine's root volume, with what its fstab mounts; or
-    POINT:VOLUME:/path, where VOLUME is DISK, DISK/PARTITION, GROUP/VOLUME, UUID=… or LABEL=… as
-    `kluis volumes` prints them. In a point, a ":" belongs to the time while two digits follow:
+    A place is POINT:/path on the machine's root volume, with what its fstab mounts; or \
+    POINT:VOLUME:/path, where VOLUME is DISK, DISK/PARTITION, GROUP/VOLUME, UUID=… or LABEL=… as \
+    `kluis volumes` prints them. In a point, a ":" belongs to the time while two digits follow: \
     web01@2026-11-22T15:04:05Z-7f3a:/etc/hosts. With --image it is /path or VOLUME:/path alone.
     """
 }
