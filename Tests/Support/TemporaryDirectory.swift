@@ -16,7 +16,11 @@ package final class TemporaryDirectory: Sendable {
     path = FilePath(String(decoding: template.dropLast().map(UInt8.init), as: UTF8.self))
   }
 
-  deinit { do { try removeTree(path) } catch {} }
+  deinit {
+    do { try removeTree(path) } catch {}
+    // What has a name that is no text is left by that.
+    if access(path.string, F_OK) == 0 { do { try run("/bin/rm", ["-rf", path.string]) } catch {} }
+  }
 
   package func appending(_ name: String) -> FilePath { path.appending(name) }
 }

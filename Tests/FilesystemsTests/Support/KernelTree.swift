@@ -27,7 +27,8 @@ let kernelTreeScript = """
               if at >= end: break
               os.lseek(file.fileno(), at, os.SEEK_SET)
               bytes = file.read(min(1 << 20, end - at))
-              if not bytes: break
+              # A damaged file may end before it says.
+              if len(bytes) < min(1 << 20, end - at): raise OSError()
               if any(bytes): value = zlib.crc32(bytes, value)
               at += len(bytes)
       return str(value)
