@@ -60,6 +60,13 @@ struct FileTests {
     look(place, ["cat"], "/etc/no").expect(1, saying: "/etc/no: there is no such file")
   }
 
+  @Test func `a directory that fstab shows in a second place is listed once`() {
+    guest.write("etc/fstab", "/etc/app /deep none bind 0 0\n")
+    guest.makeImage()
+    let found = look(.image, ["ls", "-R"], "/").expect(0).output
+    #expect(found.split(separator: "\n").count { $0 == "b.conf" } == 1, "\(found)")
+  }
+
   @Test(arguments: Place.allCases)
   func `find tells names, sizes and kinds`(place: Place) throws {
     try use(place)
@@ -88,6 +95,8 @@ struct FileTests {
     kluis("restore", "files", "m", "/etc").expect(64, saying: "--to DIR or --tar FILE")
     kluis("restore", "files", "m", "/e*/*.none", "--to", "x").expect(
       1, saying: "nothing has a path")
+    kluis("restore", "files", "m", "/etc", "--tar", kluis.path("none/x.tar")).expect(
+      1, saying: "cannot create")
     kluis("versions", "m@latest:/etc/hosts").expect(64, saying: "VM:/path")
     kluis("versions", "m:/etc").expect(1, saying: "regular")
     kluis("diff", "m").expect(64, saying: "two points")

@@ -7,13 +7,16 @@ package struct WalkedItem: Sendable {
   package let place: MountTree.Place
   /// How many directories of the walk lie above it.
   package let depth: Int
+  /// Whether something is mounted there, so that it may be seen in another place as well.
+  package let isMounted: Bool
   /// What its directory says that it is, where that is known.
   private let kindInDirectory: FileKind?
 
-  init(path: GuestPath, place: MountTree.Place, depth: Int, kind: FileKind?) {
+  init(path: GuestPath, place: MountTree.Place, depth: Int, isMounted: Bool, kind: FileKind?) {
     self.path = path
     self.place = place
     self.depth = depth
+    self.isMounted = isMounted
     kindInDirectory = kind
   }
 
@@ -86,7 +89,7 @@ package struct TreeWalk {
     let isMounted =
       place.fileSystem !== level.place.fileSystem || place.item != entry.item
     let item = WalkedItem(
-      path: path, place: place, depth: levels.count - 1,
+      path: path, place: place, depth: levels.count - 1, isMounted: isMounted,
       kind: isMounted ? .directory : entry.kind)
     do {
       if try item.kind() == .directory { ahead = (place, path, isMounted) }
