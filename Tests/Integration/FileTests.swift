@@ -65,6 +65,12 @@ struct FileTests {
     guest.makeImage()
     let found = look(.image, ["ls", "-R"], "/").expect(0).output
     #expect(found.split(separator: "\n").count { $0 == "b.conf" } == 1, "\(found)")
+    // Its first place is the one that has its files again, whichever of both comes first.
+    _ = restore(.image, "/", "--to", kluis.path("whole")).expect(0)
+    #expect(access(kluis.path("whole/etc/app/b.conf"), F_OK) == 0)
+    #expect(access(kluis.path("whole/deep/b.conf"), F_OK) != 0)
+    _ = restore(.image, "/deep", "--to", kluis.path("part")).expect(0)
+    #expect(access(kluis.path("part/deep/b.conf"), F_OK) == 0)
   }
 
   @Test(arguments: Place.allCases)
