@@ -60,6 +60,19 @@ struct FileTests {
     look(place, ["cat"], "/etc/no").expect(1, saying: "/etc/no: there is no such file")
   }
 
+  @Test func `a directory that fstab shows in a second place is listed once`() {
+    guest.write("etc/fstab", "/etc/app /deep none bind 0 0\n")
+    guest.makeImage()
+    let found = look(.image, ["ls", "-R"], "/").expect(0).output
+    #expect(found.split(separator: "\n").count { $0 == "b.conf" } == 1, "\(found)")
+    // Its first place is the one that has its files again, whichever of both comes first.
+    _ = restore(.image, "/", "--to", kluis.path("whole")).expect(0)
+    #expect(access(kluis.path("whole/etc/app/b.conf"), F_OK) == 0)
+    #expect(access(kluis.path("whole/deep/b.conf"), F_OK) != 0)
+    _ = restore(.image, "/deep", "--to", kluis.path("part")).expect(0)
+    #expect(access(kluis.path("part/deep/b.conf"), F_OK) == 0)
+  }
+
   @Test(arguments: Place.allCases)
   func `find tells names, sizes and kinds`(place: Place) throws {
     try use(place)
@@ -88,6 +101,8 @@ struct FileTests {
     kluis("restore", "files", "m", "/etc").expect(64, saying: "--to DIR or --tar FILE")
     kluis("restore", "files", "m", "/e*/*.none", "--to", "x").expect(
       1, saying: "nothing has a path")
+    kluis("restore", "files", "m", "/etc", "--tar", kluis.path("none/x.tar")).expect(
+      1, saying: "cannot create")
     kluis("versions", "m@latest:/etc/hosts").expect(64, saying: "VM:/path")
     kluis("versions", "m:/etc").expect(1, saying: "regular")
     kluis("diff", "m").expect(64, saying: "two points")

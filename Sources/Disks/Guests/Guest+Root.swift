@@ -27,8 +27,7 @@ extension Guest {
 
   private func mount(_ entry: FstabEntry, in tree: inout MountTree) throws {
     if entry.isBind {
-      return tree.mount(
-        try tree.place(at: GuestPath(entry.device)), at: try tree.place(at: entry.point))
+      return try tree.bind(GuestPath(entry.device), at: entry.point)
     }
     let device = FileName(entry.device)
     let found = listing.volumes(onMachine: entry.deviceText)

@@ -30,6 +30,8 @@ package struct MountTree: Sendable {
 
   package let root: Place
   private var mounted: [MountPoint: Place] = [:]
+  /// Where what is shown in a second place has its first one, by the second.
+  private var origins: [MountPoint: GuestPath] = [:]
 
   /// Links that are followed on one path before it counts as a circle, as in the kernel.
   private static let linkLimit = 40
@@ -51,9 +53,29 @@ package struct MountTree: Sendable {
     mount(Place(fileSystem: fileSystem, item: fileSystem.root), at: place)
   }
 
-  /// Shows `place` where `point` is: a directory in a second place.
-  package mutating func mount(_ place: Place, at point: Place) {
+  /// Shows what is at `origin` where `point` is, too.
+  ///
+  /// - Throws: ``PathError`` where one of both is not there.
+  package mutating func bind(_ origin: GuestPath, at point: GuestPath) throws {
+    let (place, path) = try resolve(origin)
+    let point = try self.place(at: point)
+    mount(place, at: point)
+    origins[MountPoint(point)] = path
+  }
+
+  private mutating func mount(_ place: Place, at point: Place) {
     mounted[MountPoint(point)] = place
+    origins[MountPoint(point)] = nil
+  }
+
+  /// The first place of what an entry of `directory` shows in a second one; nil where it has no
+  /// other, or where that can no longer be seen.
+  package func origin(of entry: DirectoryEntry, in directory: Place) -> GuestPath? {
+    let point = MountPoint(Place(fileSystem: directory.fileSystem, item: entry.item))
+    guard let origin = origins[point], let place = mounted[point],
+      let seen = try? self.place(at: origin), MountPoint(seen) == MountPoint(place)
+    else { return nil }
+    return origin
   }
 
   /// Whether a file system is the root's or mounted somewhere.

@@ -7,13 +7,16 @@ package struct WalkedItem: Sendable {
   package let place: MountTree.Place
   /// How many directories of the walk lie above it.
   package let depth: Int
+  /// Whether something is mounted there, so that it may be seen in another place as well.
+  package let isMounted: Bool
   /// What its directory says that it is, where that is known.
   private let kindInDirectory: FileKind?
 
-  init(path: GuestPath, place: MountTree.Place, depth: Int, kind: FileKind?) {
+  init(path: GuestPath, place: MountTree.Place, depth: Int, isMounted: Bool, kind: FileKind?) {
     self.path = path
     self.place = place
     self.depth = depth
+    self.isMounted = isMounted
     kindInDirectory = kind
   }
 
@@ -47,6 +50,7 @@ package struct TreeWalk {
   }
 
   private let tree: MountTree
+  private let start: GuestPath
   private var levels: [Level] = []
   /// The directory that was given last, which is entered next.
   private var ahead: (place: MountTree.Place, path: GuestPath, isMounted: Bool)?
@@ -56,6 +60,7 @@ package struct TreeWalk {
   /// - Parameter start: the directory of which everything is visited, itself not.
   package init(_ tree: MountTree, below start: MountTree.Place, at path: GuestPath) {
     self.tree = tree
+    self.start = path
     ahead = (start, path, false)
   }
 
@@ -86,10 +91,13 @@ package struct TreeWalk {
     let isMounted =
       place.fileSystem !== level.place.fileSystem || place.item != entry.item
     let item = WalkedItem(
-      path: path, place: place, depth: levels.count - 1,
-      kind: isMounted ? .directory : entry.kind)
+      path: path, place: place, depth: levels.count - 1, isMounted: isMounted,
+      kind: isMounted ? nil : entry.kind)
+    // What is shown in a second place is taken in its first one, where the walk comes to that.
+    let origin = isMounted ? tree.origin(of: entry, in: level.place) : nil
+    let isElsewhere = origin.map { $0.components.starts(with: start.components) } ?? false
     do {
-      if try item.kind() == .directory { ahead = (place, path, isMounted) }
+      if try item.kind() == .directory, !isElsewhere { ahead = (place, path, isMounted) }
     } catch { return .problem(path, error) }
     return .item(item)
   }

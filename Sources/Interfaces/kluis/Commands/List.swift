@@ -113,18 +113,21 @@ private struct Listing {
     _ start: MountTree.Place, _ path: GuestPath, of tree: MountTree
   ) throws {
     // As in GNU ls, a directory's names come together, and then those of each directory in it.
-    var waiting = [(place: start, path: path)]
-    var entered: Set<PlaceIdentity> = []
-    while let (place, path) = waiting.popLast() {
-      guard entered.insert(PlaceIdentity(place)).inserted else {
-        note([(path, WalkError.enteredBefore)])
+    var waiting = [(place: start, path: path, isMounted: false)]
+    // Directories that were listed, and whether as something that is mounted.
+    var entered: [PlaceIdentity: Bool] = [:]
+    while let (place, path, isMounted) = waiting.popLast() {
+      if let wasMounted = entered[PlaceIdentity(place)] {
+        // A machine may well show a directory in two places.
+        if !isMounted, !wasMounted { note([(path, WalkError.enteredBefore)]) }
         continue
       }
+      entered[PlaceIdentity(place)] = isMounted
       if namesDirectories, json == nil {
         try output.line((isFirst ? "" : "\n") + "\(path):")
         isFirst = false
       }
-      var below: [(place: MountTree.Place, path: GuestPath)] = []
+      var below: [(place: MountTree.Place, path: GuestPath, isMounted: Bool)] = []
       var walk = TreeWalk(tree, below: place, at: path)
       while let step = walk.next() {
         switch step {
@@ -135,7 +138,9 @@ private struct Listing {
           if !showsHidden, name.bytes.first == UInt8(ascii: ".") { continue }
           do {
             try show(item.path, "\(name)", item.place, item)
-            if isRecursive, try item.kind() == .directory { below.append((item.place, item.path)) }
+            if isRecursive, try item.kind() == .directory {
+              below.append((item.place, item.path, item.isMounted))
+            }
           } catch  where isOfOneFile(error) { note([(item.path, error)]) }
         }
       }

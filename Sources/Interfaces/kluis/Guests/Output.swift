@@ -1,4 +1,5 @@
 import Bytes
+import Files
 import FoundationEssentials
 import SystemPackage
 import Workers
@@ -21,19 +22,34 @@ final class Output {
 
   func write(_ bytes: RawSpan) throws {
     try flush()
-    try bytes.withUnsafeBytes { _ = try FileDescriptor.standardOutput.writeAll($0) }
+    try bytes.withUnsafeBytes(writeToStandardOutput)
   }
 
   func flush() throws {
     let bytes = pending
     pending = []
-    _ = try FileDescriptor.standardOutput.writeAll(bytes)
+    try bytes.withUnsafeBytes(writeToStandardOutput)
   }
+}
+
+/// Writes all of it.
+///
+/// - Throws: ``OutputError``.
+func writeToStandardOutput(_ bytes: UnsafeRawBufferPointer) throws {
+  do { _ = try FileDescriptor.standardOutput.writeAll(bytes) } catch let cause as Errno {
+    throw OutputError(cause: cause)
+  }
+}
+
+/// What was printed cannot go where standard output leads.
+struct OutputError: Error, CustomStringConvertible {
+  let cause: Errno
+  var description: String { "cannot write to standard output: \(cause.sentence)" }
 }
 
 /// Whether an error is about a file that was read, after which others can be: not where output
 /// fails, or the work is to stop.
-func isOfOneFile(_ error: any Error) -> Bool { !(error is Errno) && !(error is Cancelled) }
+func isOfOneFile(_ error: any Error) -> Bool { !(error is OutputError) && !(error is Cancelled) }
 
 /// Writes a JSON object with one long list in it, an element at a time.
 struct JSONListOutput {

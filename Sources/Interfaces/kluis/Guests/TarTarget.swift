@@ -24,17 +24,23 @@ struct TarTarget {
       guard isatty(STDOUT_FILENO) == 0 else {
         throw ValidationError("an archive is nothing for a terminal: redirect it, or name a file")
       }
-      return try write(plan, to: .standardOutput, session)
+      return try write(plan, session, to: writeToStandardOutput)
     }
     let target = FilePath(path)
     guard let name = target.lastComponent else { throw ValidationError("--tar names no file") }
     if !replacing, try fileStatus(target) != nil { throw TarTargetError(path: target) }
     let temporary = parent(of: target).appending(".\(name).kluis-\(getpid())")
-    let file = try FileDescriptor.open(
-      temporary, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec],
-      permissions: [.ownerReadWrite])
+    let file = try told("create", temporary) {
+      try FileDescriptor.open(
+        temporary, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec],
+        permissions: [.ownerReadWrite])
+    }
     do {
-      let report = try file.closeAfter { try write(plan, to: file, session) }
+      let report = try file.closeAfter {
+        try write(plan, session) { bytes in
+          _ = try told("write", temporary) { try file.writeAll(bytes) }
+        }
+      }
       try renameFile(temporary, to: target, replacing: replacing)
       return report
     } catch {
@@ -44,12 +50,22 @@ struct TarTarget {
   }
 
   private func write(
-    _ plan: RestorePlan, to file: FileDescriptor, _ session: Session
+    _ plan: RestorePlan, _ session: Session,
+    to write: @escaping (UnsafeRawBufferPointer) throws -> Void
   ) throws -> FileRestoreReport {
     try session.withProgress("restore files") { progress in
       try TarRestore(plan).run(progress: progress, cancellation: session.cancellation) { bytes in
-        _ = try bytes.withUnsafeBytes { try file.writeAll($0) }
+        try bytes.withUnsafeBytes(write)
       }
+    }
+  }
+
+  /// - Throws: what `body` throws, with the name of the file where the system gives only a cause.
+  private func told<Result>(
+    _ operation: StaticString, _ path: FilePath, _ body: () throws -> Result
+  ) throws -> Result {
+    do { return try body() } catch let cause as Errno {
+      throw FileError(operation, path, cause)
     }
   }
 }
