@@ -8,9 +8,9 @@ struct Create: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Make a machine of a template and restored disks.",
     discussion: """
-      Looks at template and disks first, then writes NAME.json (and NAME.xml, where the machine came \
-      from libvirt: `virsh define NAME.xml` takes it). Gives it a uuid and MACs where the template \
-      has none. If it fails the disks are where they were.
+      Looks at template and disks first, then writes NAME.json (and NAME.xml, where the machine \
+      came from libvirt: `virsh define NAME.xml` takes it). Gives it a uuid and MACs where the \
+      template has none. If it fails the disks are where they were.
 
       EXAMPLES:
         kluis create --template /images/web01-disks/template.json

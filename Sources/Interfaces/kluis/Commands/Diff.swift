@@ -8,10 +8,10 @@ struct Diff: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "List the files that differ between two recovery points.",
     discussion: """
-      A line for each: + added, - removed, M content changed, U metadata alone changed (and which), \
-      T of another kind. What lies on both disks as the same chunks is not read. PATH is /path or \
-      VOLUME:/path. With --image the second point is left out: what differs between the point and \
-      the image; with --old-image as well, between two images.
+      A line for each: + added, - removed, M content changed, U metadata alone changed (and \
+      which), T of another kind. What lies on both disks as the same chunks is not read. PATH is \
+      /path or VOLUME:/path. With --image the second point is left out: what differs between the \
+      point and the image; with --old-image as well, between two images.
 
       EXAMPLES:
         kluis diff web01@2026-11-21 web01@2026-11-22

@@ -13,8 +13,8 @@ struct DrillCommand: ParsableCommand {
     discussion: """
       Restores the point to a scratch directory, reads all that came and computes every digest \
       anew, reads partition tables and what file systems say of themselves, and removes it. With \
-      --boot the machine is started in QEMU without a network, and has to come up: until its serial \
-      console shows a login prompt, or the text of --boot-text.
+      --boot the machine is started in QEMU without a network, and has to come up: until its \
+      serial console shows a login prompt, or the text of --boot-text.
 
       --report writes FILE.json and FILE.txt. The exit status is 1 where the machine cannot be had \
       back.

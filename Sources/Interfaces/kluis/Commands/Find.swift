@@ -11,8 +11,8 @@ struct Find: ParsableCommand {
     discussion: """
       \(GuestOptions.places)
 
-      GLOB is a pattern for names, or for whole paths where it holds a "/"; put it in quotes. Times \
-      are in UTC: 2026-11-22, 2026-11-22T15:04:05Z.
+      GLOB is a pattern for names, or for whole paths where it holds a "/"; put it in quotes. \
+      Times are in UTC: 2026-11-22, 2026-11-22T15:04:05Z.
 
       EXAMPLES:
         kluis find web01 '*.conf'

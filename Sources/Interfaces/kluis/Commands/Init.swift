@@ -11,9 +11,9 @@ struct Init: ParsableCommand {
     abstract: "Make a vault.",
     discussion: """
       Redundancy says how many copies of everything there are: single keeps one; lrs three, and a \
-      write counts when all have it; zrs three in three zones, of which one may be away; grs three, \
-      and more in a secondary region. Without --copy the stores lie under VAULT. Any one of them \
-      opens the vault later.
+      write counts when all have it; zrs three in three zones, of which one may be away; grs \
+      three, and more in a secondary region. Without --copy the stores lie under VAULT. Any one of \
+      them opens the vault later.
 
       EXAMPLES:
         kluis init /backup/vault --redundancy single

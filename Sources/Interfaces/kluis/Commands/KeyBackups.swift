@@ -71,8 +71,8 @@ struct KeyImport: ParsableCommand {
     commandName: "import",
     abstract: "Make a new key slot with a recovery sheet.",
     discussion: """
-      Reads the four lines of a sheet that was typed in, and says which line is mistyped. The other \
-      slots stay.
+      Reads the four lines of a sheet that was typed in, and says which line is mistyped. The \
+      other slots stay.
 
       EXAMPLES:
         kluis key import sheet.txt --new-passphrase-file new.txt

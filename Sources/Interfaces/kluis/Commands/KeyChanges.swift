@@ -34,9 +34,9 @@ struct KeyRemove: ParsableCommand {
     commandName: "remove",
     abstract: "Let a passphrase or key file open the vault no longer.",
     discussion: """
-      The last slot cannot be removed. Whoever has opened the vault before may have kept its master \
-      key, or a copy of vault.json: to lock him out of what comes, copy the points into a new vault \
-      with `kluis copy`.
+      The last slot cannot be removed. Whoever has opened the vault before may have kept its \
+      master key, or a copy of vault.json: to lock him out of what comes, copy the points into a \
+      new vault with `kluis copy`.
 
       EXAMPLES:
         kluis key remove 1f2e3d4c

@@ -10,11 +10,11 @@ struct Recover: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "End an in-place restore that was stopped.",
     discussion: """
-      Looks for what the restore wrote down beside the machine's disks: where the swap had begun, it \
-      is completed and the machine has the point's disks; else the machine has its old ones.
+      Looks for what the restore wrote down beside the machine's disks: where the swap had begun, \
+      it is completed and the machine has the point's disks; else the machine has its old ones.
 
-      All that this needs lies beside the disks. Where the vault is out of reach, name the directory \
-      of one of them.
+      All that this needs lies beside the disks. Where the vault is out of reach, name the \
+      directory of one of them.
 
       EXAMPLES:
         kluis recover web01

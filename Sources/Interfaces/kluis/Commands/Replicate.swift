@@ -8,10 +8,10 @@ struct Replicate: ParsableCommand {
     abstract: "Bring the secondary region up to date.",
     discussion: """
       Copies every recovery point of the vault tier that the secondary tier lacks: packs, then the \
-      index, then the point, so that the secondary region is whole at every moment. Sends only what \
-      is new, may be stopped, and goes on where it was. Every point up to the last synchronisation \
-      can be restored with --tier secondary, whatever has become of the vault tier. An encrypted \
-      vault is replicated as it is sealed: this needs no key.
+      index, then the point, so that the secondary region is whole at every moment. Sends only \
+      what is new, may be stopped, and goes on where it was. Every point up to the last \
+      synchronisation can be restored with --tier secondary, whatever has become of the vault \
+      tier. An encrypted vault is replicated as it is sealed: this needs no key.
 
       EXAMPLES:
         kluis replicate

@@ -16,16 +16,16 @@ struct RestoreFiles: ParsableCommand {
       DIR/usr/lib/os-release. Patterns are for Kluis, in quotes: "*" matches within a name, "**" \
       across directories, "?" and "[a-z]" as in a shell; names that begin with a dot match as well.
 
-      Modes, times, extended attributes, access control lists, links and holes are restored; owners \
-      only by root, set-id bits and capabilities only by root with --set-id, devices, pipes and \
-      sockets only by root with --devices. A tar archive keeps all of that whoever makes it. Nothing \
-      that is there already is replaced without --overwrite; directories are merged. A file gets its \
-      name when it is whole, and no link in DIR is followed.
+      Modes, times, extended attributes, access control lists, links and holes are restored; \
+      owners only by root, set-id bits and capabilities only by root with --set-id, devices, pipes \
+      and sockets only by root with --devices. A tar archive keeps all of that whoever makes it. \
+      Nothing that is there already is replaced without --overwrite; directories are merged. A \
+      file gets its name when it is whole, and no link in DIR is followed.
 
       What could not be restored is named at the end, and the exit status is 3 then.
 
-      PATH is /path on the machine's root volume with what its fstab mounts, or VOLUME:/path, where \
-      VOLUME is DISK, DISK/PARTITION, GROUP/VOLUME, UUID=… or LABEL=…; see `kluis volumes`.
+      PATH is /path on the machine's root volume with what its fstab mounts, or VOLUME:/path, \
+      where VOLUME is DISK, DISK/PARTITION, GROUP/VOLUME, UUID=… or LABEL=…; see `kluis volumes`.
 
       EXAMPLES:
         kluis restore files web01 /etc/hosts '/etc/*.conf' --to /tmp/web01

@@ -21,8 +21,8 @@ struct RestoreVM: ParsableCommand {
       ends what was begun.
 
       --in-place --delta writes only what differs, which is the fast way back. Where the file \
-      system has reflinks the old disks stay, sharing their blocks; elsewhere the present disks are \
-      written onto, and the point of their state before is the way back.
+      system has reflinks the old disks stay, sharing their blocks; elsewhere the present disks \
+      are written onto, and the point of their state before is the way back.
 
       EXAMPLES:
         kluis restore vm web01@2026-11-22 --in-place

@@ -11,8 +11,8 @@ struct RestoreSecrets: ParsableCommand {
     abstract: "Write the secrets that a point keeps, such as keys of its disks, to files.",
     discussion: """
       Each becomes a file of its name that only its owner can read, and that opens the disk it is \
-      for. One that was wrapped by a key-encryption key is unwrapped, and lies beside that as it was \
-      (NAME.wrapped), as the key does. Needs the vault's key.
+      for. One that was wrapped by a key-encryption key is unwrapped, and lies beside that as it \
+      was (NAME.wrapped), as the key does. Needs the vault's key.
 
       EXAMPLES:
         kluis restore secrets safe01 --to /root/safe01-secrets

@@ -7,9 +7,9 @@ struct ScrubCommand: ParsableCommand {
     commandName: "scrub",
     abstract: "Read every byte of every copy; heal what is wrong.",
     discussion: """
-      Needs no key; with one, points that somebody forged are found as well. With --repair, what is \
-      missing or damaged is written anew from any copy in any tier. May be stopped; the next scrub \
-      goes on where it was. If no copy is good, the recovery points that are lost are named.
+      Needs no key; with one, points that somebody forged are found as well. With --repair, what \
+      is missing or damaged is written anew from any copy in any tier. May be stopped; the next \
+      scrub goes on where it was. If no copy is good, the recovery points that are lost are named.
 
       EXAMPLES:
         kluis scrub

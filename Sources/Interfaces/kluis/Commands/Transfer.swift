@@ -9,9 +9,9 @@ struct Transfer: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Copy recovery points from the snapshot tier to the vault tier.",
     discussion: """
-      This is the second phase of a backup. It sends only what the vault tier lacks, may be stopped \
-      at any moment, and goes on where it was. Without a name it transfers all that is missing, and \
-      needs no key.
+      This is the second phase of a backup. It sends only what the vault tier lacks, may be \
+      stopped at any moment, and goes on where it was. Without a name it transfers all that is \
+      missing, and needs no key.
 
       EXAMPLES:
         kluis transfer

@@ -9,8 +9,8 @@ struct VolumesCommand: ParsableCommand {
     commandName: "volumes",
     abstract: "List the volumes on the disks of a recovery point or of images.",
     discussion: """
-      Disks, partitions, and logical volumes over all disks, with what they hold and in which state \
-      that is. Other commands take a volume by its name here, or as UUID=… or LABEL=….
+      Disks, partitions, and logical volumes over all disks, with what they hold and in which \
+      state that is. Other commands take a volume by its name here, or as UUID=… or LABEL=….
 
       EXAMPLES:
         kluis volumes web01
