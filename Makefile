@@ -10,8 +10,8 @@ FUZZ_BUILD = .build/fuzz
 ENGINE_TESTS = WorkersTests|StoresTests|TiersTests|BackupsTests|RestoresTests|FileRestoresTests|CopiesTests|MaintenanceTests
 # How many random histories `make soak` lives through.
 HISTORIES ?= 50000
-# How many reads of changed disks `make fuzz` makes with each reader.
-READS ?= 1000000
+# How many changed disks `make fuzz` has each reader read, each of them whole.
+DISKS ?= 20000
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test soak fuzz check lint bench tsan completions guest packages \
@@ -32,8 +32,8 @@ test: build test-packages guest ## Run every test
 soak: test-packages ## Simulate many random histories of faults (an hour; HISTORIES=50000)
 	KLUIS_SIMULATION_HISTORIES=$(HISTORIES) $(SWIFT) test --filter SimulationTests
 
-fuzz: test-packages ## Read many changed disks with every reader (an hour; READS=1000000)
-	KLUIS_FUZZ_READS=$(READS) $(SWIFT) test -c release -Xswiftc -enable-testing \
+fuzz: test-packages ## Read many changed disks with every reader (an hour; DISKS=20000)
+	KLUIS_FUZZ_READS=$(DISKS) $(SWIFT) test -c release -Xswiftc -enable-testing \
 	  --scratch-path $(FUZZ_BUILD) --filter 'Fuzz|DamagedDiskTests'
 
 check: build test-packages ## Run the quick tests only, in about a minute
