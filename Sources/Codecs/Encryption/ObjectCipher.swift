@@ -83,7 +83,7 @@ package struct ObjectCipher: ~Copyable {
     let nonce = object.baseAddress!.assumingMemoryBound(to: UInt8.self)
     let body = nonce + nonceByteCount
     let count = Int32(object.count - overhead)
-    succeeded(EVP_EncryptInit_ex2(context, aes256gcm.algorithm, key, nonce, nil))
+    succeeded(EVP_EncryptInit_ex2(context, aes256gcm.handle, key, nonce, nil))
     var written: Int32 = 0
     authenticate(header) { succeeded(EVP_EncryptUpdate(context, nil, &written, $0, $1)) }
     succeeded(EVP_EncryptUpdate(context, body, &written, body, count))
@@ -102,7 +102,7 @@ package struct ObjectCipher: ~Copyable {
     let nonce = object.baseAddress!.assumingMemoryBound(to: UInt8.self)
     let body = nonce + nonceByteCount
     var tag = InlineArray<16, UInt8>(repeating: 0)
-    succeeded(EVP_DecryptInit_ex2(context, aes256gcm.algorithm, key, nonce, nil))
+    succeeded(EVP_DecryptInit_ex2(context, aes256gcm.handle, key, nonce, nil))
     var written: Int32 = 0
     authenticate(header) { succeeded(EVP_DecryptUpdate(context, nil, &written, $0, $1)) }
     // libcrypto takes no nil, not even for nothing.
@@ -157,16 +157,4 @@ private func succeeded(_ status: Int32) {
 nonisolated(unsafe) private let placeholder = UnsafeMutableRawPointer.allocate(
   byteCount: 16, alignment: 16)
 
-/// The algorithm, fetched once.
-private struct Algorithm: @unchecked Sendable {
-  let algorithm: OpaquePointer
-
-  init(_ name: String) {
-    guard let algorithm = EVP_CIPHER_fetch(nil, name, nil) else {
-      preconditionFailure("libcrypto does not offer \(name)")
-    }
-    self.algorithm = algorithm
-  }
-}
-
-private let aes256gcm = Algorithm("AES-256-GCM")
+private let aes256gcm = CipherAlgorithm("AES-256-GCM")

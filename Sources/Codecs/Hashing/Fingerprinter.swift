@@ -36,7 +36,7 @@ package struct Fingerprinter: ~Copyable {
     key.withUnsafeBytes { key in
       succeeded(
         EVP_EncryptInit_ex2(
-          context, aes128gcm.algorithm, key.baseAddress!.assumingMemoryBound(to: UInt8.self), nil,
+          context, aes128gcm.handle, key.baseAddress!.assumingMemoryBound(to: UInt8.self), nil,
           nil))
     }
   }
@@ -88,16 +88,4 @@ private func succeeded(_ status: Int32) {
   precondition(status == 1, "libcrypto refuses to compute AES-128-GCM")
 }
 
-/// The algorithm, fetched once.
-private struct Algorithm: @unchecked Sendable {
-  let algorithm: OpaquePointer
-
-  init(_ name: String) {
-    guard let algorithm = EVP_CIPHER_fetch(nil, name, nil) else {
-      preconditionFailure("libcrypto does not offer \(name)")
-    }
-    self.algorithm = algorithm
-  }
-}
-
-private let aes128gcm = Algorithm("AES-128-GCM")
+private let aes128gcm = CipherAlgorithm("AES-128-GCM")

@@ -85,11 +85,11 @@ struct Find: ParsableCommand {
 }
 
 /// Walks, and prints what a filter lets through.
-private struct FileSearch {
+private struct FileSearch: FileLister {
   let filter: FileFilter
   let output: Output
   var json: JSONListOutput?
-  private(set) var problems: [ProblemReport] = []
+  var problems: [ProblemReport] = []
 
   init(filter: FileFilter, output: Output, json: JSONListOutput?) {
     self.filter = filter
@@ -131,17 +131,5 @@ private struct FileSearch {
       attributes.kind == .symbolicLink
       ? try place.fileSystem.target(ofSymbolicLink: place.item) : nil
     try json!.add(FileReport(path, attributes, target: target))
-  }
-
-  mutating func note(_ found: [(path: GuestPath, error: any Error)]) {
-    for (path, error) in found {
-      if json == nil { printError("kluis: \(path): \(error)") }
-      problems.append(ProblemReport(path, "\(error)"))
-    }
-  }
-
-  func finish(_ states: [StateReport]) throws {
-    guard let json else { return try output.flush() }
-    try json.finish([("fileSystems", states), ("problems", problems)])
   }
 }

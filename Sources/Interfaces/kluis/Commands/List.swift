@@ -70,14 +70,14 @@ struct List: ParsableCommand {
 }
 
 /// Prints entries as `ls` does, or as JSON.
-private struct Listing {
+private struct Listing: FileLister {
   let output: Output
   let isLong: Bool
   let isRecursive: Bool
   var showsHidden: Bool
   let namesDirectories: Bool
   var json: JSONListOutput?
-  private(set) var problems: [ProblemReport] = []
+  var problems: [ProblemReport] = []
   private var isFirst = true
 
   init(
@@ -169,17 +169,5 @@ private struct Listing {
 
   private func right(_ text: String, _ width: Int) -> String {
     String(repeating: " ", count: max(0, width - text.utf8.count)) + text
-  }
-
-  mutating func note(_ found: [(path: GuestPath, error: any Error)]) {
-    for (path, error) in found {
-      if json == nil { printError("kluis: \(path): \(error)") }
-      problems.append(ProblemReport(path, "\(error)"))
-    }
-  }
-
-  func finish(_ states: [StateReport]) throws {
-    guard let json else { return try output.flush() }
-    try json.finish([("fileSystems", states), ("problems", problems)])
   }
 }
