@@ -71,8 +71,8 @@ struct Kluis {
 
 /// Every regular file under a directory, relative to it, in order.
 func files(under directory: String) -> [String] {
-  run("find", directory, "-type", "f", "-printf", "%P\\n")
-    .split(separator: "\n").map(String.init).sorted()
+  run("find", directory, "-type", "f", "-printf", "%P\\0")
+    .split(separator: "\0").map(String.init).sorted()
 }
 
 private func besideTests(_ name: String) -> String {
