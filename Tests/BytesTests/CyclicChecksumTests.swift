@@ -1,10 +1,11 @@
 import Bytes
 import Testing
 
-@Test(arguments: [(CyclicChecksum.castagnoli, UInt32(0xE306_9283)), (.ethernet, 0xCBF4_3926)])
+@Test(arguments: ["Castagnoli": 0xE306_9283 as UInt32, "Ethernet": 0xCBF4_3926])
 func `cyclic checksums are the published ones, in one piece and in two`(
-  _ checksum: CyclicChecksum, _ published: UInt32
+  name: String, published: UInt32
 ) {
+  let checksum: CyclicChecksum = name == "Ethernet" ? .ethernet : .castagnoli
   let digits = Array("123456789".utf8)
   #expect(~checksum.updating(.max, with: digits.span.bytes) == published)
   for cut in 0...digits.count {
