@@ -12,8 +12,14 @@ import Testing
     let definition = machine.path("\(BootingMachine.name).xml")
     kluis("backup", BootingMachine.name, "--definition", definition).expect(0)
 
-    // In place, after the worst has happened to its files.
+    // Every file as the kernel shows it, out of the point.
     let root = machine.path("root.img")
+    let place = "\(BootingMachine.name):vda/1:/"
+    machine.compareWithKernel(root, ["restore", "files", BootingMachine.name, "vda/1:/"])
+      .expect(0, saying: " 0 differences")
+    kluis("ls", place).expect(0, saying: "vmlinuz")
+
+    // In place, after the worst has happened to its files.
     machine.onRoot(root, "rm -rf usr").expect(0)
     machine.onRoot(root, "test -e usr/lib").expect(1)
     kluis("restore", "vm", "\(BootingMachine.name)", "--in-place", "--delta")

@@ -7,6 +7,8 @@ final class BootingMachine {
   let home: String
 
   static let name = "boot01"
+  private static let package =
+    "/" + #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
 
   /// Why there can be none; nil where there can.
   static var obstacle: String? {
@@ -21,8 +23,7 @@ final class BootingMachine {
   /// Takes a minute, and much from Debian's mirror; nil where that is out of reach.
   init?() {
     home = kluis.scratch.directory("home")
-    let root = "/" + #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
-    let made = RunningProgram(["\(root)/.ci/make-machine", home]).wait()
+    let made = RunningProgram(["\(Self.package)/.ci/make-machine", home]).wait()
     if made.status == 0 { return }
     let isOffline = ["Could not connect", "Temporary failure", "Could not resolve"]
       .contains { made.text.contains($0) }
@@ -39,6 +40,15 @@ final class BootingMachine {
       trap 'umount "$place"; rmdir "$place"' EXIT; (cd "$place"; \(command))
       """
     return RunningProgram(["bash", "-c", script, "bash", image]).wait()
+  }
+
+  /// Compares an archive that `kluis` makes with what the kernel shows of the root file system, file
+  /// by file and in all that is known of each.
+  func compareWithKernel(_ image: String, _ arguments: [String]) -> Outcome {
+    let command = [Kluis.program] + arguments + ["--tar", "-", "--quiet", "--vault", kluis.vault]
+    let quoted = command.map { "'\($0)'" }.joined(separator: " ")
+    return onRoot(
+      image, "set -o pipefail; \(quoted) | '\(Self.package)/Tests/Judges/tar-equals-tree' .")
   }
 
   /// Starts disks in QEMU, with KVM if that works, and waits for the login prompt.
