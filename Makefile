@@ -11,7 +11,7 @@ ENGINE_TESTS = WorkersTests|StoresTests|TiersTests|BackupsTests|RestoresTests|Fi
 # How many random histories `make soak` lives through.
 HISTORIES ?= 50000
 # How many changed disks `make fuzz` has each reader read, each of them whole.
-DISKS ?= 20000
+DISKS ?= 1000000
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test soak fuzz check lint bench tsan completions guest packages \
@@ -32,7 +32,7 @@ test: build test-packages guest ## Run every test
 soak: test-packages ## Simulate many random histories of faults (an hour; HISTORIES=50000)
 	KLUIS_SIMULATION_HISTORIES=$(HISTORIES) $(SWIFT) test --filter SimulationTests
 
-fuzz: test-packages ## Read many changed disks with every reader (an hour; DISKS=20000)
+fuzz: test-packages ## Read many changed disks with every reader (half an hour; DISKS=1000000)
 	KLUIS_FUZZ_READS=$(DISKS) $(SWIFT) test -c release -Xswiftc -enable-testing \
 	  --scratch-path $(FUZZ_BUILD) --filter 'Fuzz|DamagedDiskTests'
 
