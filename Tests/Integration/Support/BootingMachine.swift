@@ -42,8 +42,8 @@ final class BootingMachine {
     return RunningProgram(["bash", "-c", script, "bash", image]).wait()
   }
 
-  /// Compares an archive that `kluis` makes with what the kernel shows of the root file system, file
-  /// by file and in all that is known of each.
+  /// Compares an archive that `kluis` makes with what the kernel shows of the root file system,
+  /// file by file and in all that is known of each.
   func compareWithKernel(_ image: String, _ arguments: [String]) -> Outcome {
     let command = [Kluis.program] + arguments + ["--tar", "-", "--quiet", "--vault", kluis.vault]
     let quoted = command.map { "'\($0)'" }.joined(separator: " ")
