@@ -25,9 +25,14 @@ final class ReadAhead {
     }
 
     func put(_ result: consuming Outcome) { _ = outcome.push(result) }
-    /// - Returns: nil where reading was given up.
-    func take() -> Outcome? { outcome.pop() }
-    func giveUp() { outcome.close() }
+
+    /// Waits until it is read.
+    func take() -> Outcome {
+      guard let result = outcome.pop() else {
+        preconditionFailure("a piece's queue is never closed")
+      }
+      return result
+    }
   }
 
   private final class Outcome: @unchecked Sendable {
@@ -87,7 +92,7 @@ final class ReadAhead {
   /// - Throws: what reading it threw.
   func take<Result>(_ body: (RawSpan) throws -> Result) throws -> Result {
     let piece = ahead.removeFirst()
-    guard let outcome = piece.take() else { throw Cancelled() }
+    let outcome = piece.take()
     if let failure = outcome.failure { throw failure }
     return try outcome.buffer.withBytes(0..<piece.range.count, body)
   }

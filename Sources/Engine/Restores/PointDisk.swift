@@ -17,7 +17,7 @@ package final class PointDisk: BlockDevice {
   private let regions: [(index: UInt64, map: ContentID)]
   /// Where the chunk begins and ends that was read in part last, and how many before it lay side by
   /// side.
-  private let sequence = Mutex((chunk: Range<UInt64>(uncheckedBounds: (0, 0)), length: 0))
+  private let sequence = Mutex((chunk: UInt64(0)..<0, length: 0))
 
   /// Reads the maps above the regions'.
   ///

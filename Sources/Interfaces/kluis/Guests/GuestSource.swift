@@ -153,11 +153,6 @@ struct GuestSession {
   /// Whether places have no point before them.
   var isOnImages: Bool { vault == nil }
 
-  func requireVault() throws -> Vault {
-    guard let vault else { throw ValidationError("this needs a vault, and not --image") }
-    return vault
-  }
-
   /// The disks of a point, or the images.
   func source(_ point: String?) throws -> GuestSource {
     guard let vault else { return try GuestSource.open(images: options.images) }
