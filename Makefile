@@ -40,10 +40,12 @@ check: build test-packages ## Run the quick tests only, in about a minute
 	KLUIS_BINARY=$(abspath $(RELEASE)) .ci/run-tests $(SWIFT) test --skip 'KillTests|DamageTests|SystemTests|SimulationTests'
 
 lint: packages ## Check the style and the rules of the house
-	$(SWIFT) format lint --strict -r Sources Tests Package.swift
+	$(SWIFT) format lint --strict -r Sources Tests Benchmarks/Sources/MicroBenchmarks \
+	  Package.swift Benchmarks/Package.swift
 	$(SWIFT) test --filter TidyTests
 
 bench: build ## Measure against restic, borg and casync (an hour, 60 GB of disk)
+	$(SWIFT) run -c release --package-path Benchmarks MicroBenchmarks
 	Benchmarks/make-images
 	Benchmarks/compare
 	Benchmarks/copies

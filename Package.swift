@@ -58,6 +58,7 @@ func requireDeclared(_ dependencies: [String], for name: String) {
 
 // C: what Swift cannot import by itself.
 module("CLinux", in: "C")
+module("CMultiBuffer", in: "C")
 library("CZlib", packageConfig: "zlib", debianPackage: "zlib1g-dev")
 library("CZstd", packageConfig: "libzstd", debianPackage: "libzstd-dev")
 library("CCrypto", packageConfig: "libcrypto", debianPackage: "libssl-dev")
@@ -69,7 +70,7 @@ module("Files", in: "Platform", uses: ["CLinux", "Bytes"], packages: [system])
 module("Workers", in: "Platform", uses: ["CLinux"])
 
 // Codecs: pure functions of bytes.
-module("Hashing", in: "Codecs", uses: ["CCrypto", "Bytes"])
+module("Hashing", in: "Codecs", uses: ["CCrypto", "CMultiBuffer", "Bytes"])
 module("Chunking", in: "Codecs", uses: ["Bytes", "Hashing"])
 module("Compression", in: "Codecs", uses: ["CZlib", "CZstd", "Bytes"])
 module("Encryption", in: "Codecs", uses: ["CCrypto", "Bytes", "Hashing"])

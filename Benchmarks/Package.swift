@@ -27,20 +27,27 @@ let package = Package(
   dependencies: [.package(url: "https://github.com/apple/swift-system", from: "1.8.1")],
   targets: [
     module("CLinux", in: "C"),
+    module("CMultiBuffer", in: "C"),
     .systemLibrary(name: "CZlib", path: "\(kluis)/C/CZlib", pkgConfig: "zlib"),
     .systemLibrary(name: "CZstd", path: "\(kluis)/C/CZstd", pkgConfig: "libzstd"),
     .systemLibrary(name: "CCrypto", path: "\(kluis)/C/CCrypto", pkgConfig: "libcrypto"),
     module("Bytes", in: "Platform"),
     module("Files", in: "Platform", uses: ["CLinux", "Bytes"], packages: [system]),
-    module("Hashing", in: "Codecs", uses: ["CCrypto", "Bytes"]),
+    module("Workers", in: "Platform", uses: ["CLinux"]),
+    module("Hashing", in: "Codecs", uses: ["CCrypto", "CMultiBuffer", "Bytes"]),
     module("Chunking", in: "Codecs", uses: ["Bytes", "Hashing"]),
     module("Compression", in: "Codecs", uses: ["CZlib", "CZstd", "Bytes"]),
-    module("Stores", in: "Storage", uses: ["Bytes", "Files", "Hashing"], packages: [system]),
-    module("Packs", in: "Storage", uses: ["Bytes", "Hashing", "Compression", "Stores"]),
+    module("Encryption", in: "Codecs", uses: ["CCrypto", "Bytes", "Hashing"]),
+    module(
+      "Stores", in: "Storage", uses: ["Bytes", "Files", "Workers", "Hashing"], packages: [system]),
+    module(
+      "Packs", in: "Storage", uses: ["Bytes", "Hashing", "Compression", "Encryption", "Stores"]),
     module("Indexes", in: "Storage", uses: ["Bytes", "Hashing", "Stores", "Packs"]),
     .executableTarget(
       name: "MicroBenchmarks",
-      dependencies: ["Bytes", "Hashing", "Chunking", "Compression", "Packs", "Indexes"],
+      dependencies: [
+        "Bytes", "Hashing", "Chunking", "Compression", "Encryption", "Packs", "Indexes",
+      ],
       path: "Sources/MicroBenchmarks", swiftSettings: settings),
   ]
 )

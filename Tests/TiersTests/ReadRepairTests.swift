@@ -45,6 +45,27 @@ import Testing
     #expect(bench.notices.all[0].hasPrefix("pack \(pack.name(without: ".pack")!) in store copy 0"))
   }
 
+  @Test("chunks that are read together are each checked, and what is wrong is healed")
+  func together() throws {
+    var wanted: [WantedChunk] = []
+    var expected: [UInt8] = []
+    for _ in 0..<3 {
+      for plain in plains {
+        wanted.append(
+          WantedChunk(id: contentID(plain), byteCount: plain.count, target: expected.count))
+        expected += plain
+      }
+    }
+    for record in bench.storedRecords() {
+      bench.stores[0].flipBit(8 * (Int(record.offset) + RecordHeader.byteCount + 1), of: pack)
+      var buffer = AlignedBuffer(capacity: expected.count)
+      var reader = TierReader(try bench.open())
+      try reader.read(wanted, into: &buffer)
+      #expect(firstDifference([UInt8](buffer.bytes), expected) == nil, "\(Seed.ofThisRun)")
+      #expect(bench.stores[0].bytes(at: pack) == good)
+    }
+  }
+
   @Test("a donor that is damaged itself is passed over, and gives nothing on")
   func damagedDonor() throws {
     flip([bench.stores[0]])

@@ -1,6 +1,7 @@
 import Bytes
 import Chunking
 import Compression
+import Encryption
 import Hashing
 import Indexes
 import Packs
@@ -48,11 +49,20 @@ func measureCodecs(_ disk: borrowing AlignedBuffer) {
         use(digester.digest(bytes.extracting(start..<end)))
       }
     })
+  let chunks = zip(ends, ends.dropFirst()).map { $0..<$1 }
+  var namer = ContentNamer(.none)
+  report(
+    "names of chunks, 64 at once", bytes: bytes.byteCount,
+    seconds: medianSeconds {
+      for first in stride(from: 0, to: chunks.count, by: 64) {
+        use(namer.names(of: Array(chunks[first..<min(first + 64, chunks.count)]), in: bytes))
+      }
+    })
   measureCompression(bytes, ends)
 }
 
 func measureCompression(_ bytes: RawSpan, _ ends: [Int]) {
-  var compressor = Compressor(.standard)
+  var sealer = RecordSealer(.standard)
   var run = RecordRun()
   report(
     "compress chunks (\(CompressionSetting.standard))", bytes: bytes.byteCount,
@@ -60,7 +70,7 @@ func measureCompression(_ bytes: RawSpan, _ ends: [Int]) {
       for (start, end) in zip(ends, ends.dropFirst()) {
         if !run.hasRoom(for: end - start) { run.removeAll() }
         let id = ContentID(.zero)
-        use(run.append(bytes.extracting(start..<end), id: id, kind: .chunk, with: &compressor))
+        use(run.append(bytes.extracting(start..<end), id: id, kind: .chunk, with: &sealer))
       }
     })
 }

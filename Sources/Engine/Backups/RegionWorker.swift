@@ -16,11 +16,20 @@ struct RegionWorker: ~Copyable {
   private let progress: Progress
   private var sink: RecordSink
   private var recognizer: ChunkRecognizer
-  /// Bytes of the disk that were read and are not cut yet, from its start on.
+  /// Bytes of the region: first those of `pieces`, then those that are not cut yet.
   private var window: AlignedBuffer
+  private var filledByteCount = 0
+  private var cutByteCount = 0
+  /// What was cut and is not stored yet: chunks are named many at a time.
+  private var pieces: [CutPiece] = []
+  /// Where in the region the next piece begins.
+  private var offset = 0
 
-  /// Small enough to stay in a core's own cache between the read and the digest.
+  /// Small enough to stay in a core's own cache between the read and the cut.
   private static let readByteCount = 256 << 10
+  /// How much is cut before chunks are named, all at once: half as much leaves lanes of the digest
+  /// empty, and twice as much is no faster.
+  private static let namedByteCount = 4 << 20
   /// How far the system reads ahead of the worker.
   private static let readAhead: UInt64 = 4 << 20
 
@@ -33,7 +42,8 @@ struct RegionWorker: ~Copyable {
     self.progress = progress
     sink = RecordSink(writer: writer, compression: compression)
     recognizer = ChunkRecognizer(writer.open)
-    window = AlignedBuffer(capacity: chunker.sizes.maximum + Self.readByteCount)
+    window = AlignedBuffer(
+      capacity: chunker.sizes.maximum + Self.readByteCount + Self.namedByteCount)
   }
 
   /// Backs one region up.
@@ -46,6 +56,7 @@ struct RegionWorker: ~Copyable {
   ) throws -> ContentID {
     sink.refreshIndex()
     var pass = RegionPass()
+    offset = 0
     let region = range.lowerBound / Region.byteCount
     recognizer.begin(region, byteCount: range.count, recognition)
     var position = range.lowerBound
@@ -53,14 +64,13 @@ struct RegionWorker: ~Copyable {
       let block = UInt64(ChunkSizes.blockByteCount)
       let start = max(position, min(extent.lowerBound, range.upperBound) / block * block)
       let end = min(range.upperBound, (extent.upperBound + block - 1) / block * block)
-      if start > position { pass.append(.zeros(byteCount: Int(start - position))) }
+      if start > position { append(.zeros(Int(start - position))) }
       if end > start { try cut(start..<end, of: device, &pass) }
       position = max(start, end)
       if extent.lowerBound >= range.upperBound { break }
     }
-    if position < range.upperBound {
-      pass.append(.zeros(byteCount: Int(range.upperBound - position)))
-    }
+    if position < range.upperBound { append(.zeros(Int(range.upperBound - position))) }
+    try storePieces(&pass)
     tally.add(pass.tally)
     if pass.map.isZero { return .zeros }
     let map = try storeMap(pass.map.encoded())
@@ -82,56 +92,106 @@ struct RegionWorker: ~Copyable {
   ) throws {
     var position = range.lowerBound
     var advised = position
-    var filled = 0
-    while position < range.upperBound || filled > 0 {
+    while position < range.upperBound {
       try cancellation.check()
-      if position < range.upperBound {
-        if position >= advised {
-          advised = min(range.upperBound, position + Self.readAhead)
-          device.willNeed(advised..<min(range.upperBound, advised + Self.readAhead))
-        }
-        let count = Int(min(UInt64(Self.readByteCount), range.upperBound - position))
-        var target = window.mutableBytes(filled..<filled + count)
-        try device.read(at: position, into: &target)
-        position += UInt64(count)
-        filled += count
-        progress.advance(UInt64(count))
+      if position >= advised {
+        advised = min(range.upperBound, position + Self.readAhead)
+        device.willNeed(advised..<min(range.upperBound, advised + Self.readAhead))
       }
-      filled = try cutWindow(filled, isLast: position == range.upperBound, &pass)
+      if window.capacity - filledByteCount < Self.readByteCount { try storePieces(&pass) }
+      let count = Int(min(UInt64(Self.readByteCount), range.upperBound - position))
+      var target = window.mutableBytes(filledByteCount..<filledByteCount + count)
+      try device.read(at: position, into: &target)
+      position += UInt64(count)
+      filledByteCount += count
+      progress.advance(UInt64(count))
+      cutWindow(isLast: position == range.upperBound)
     }
   }
 
-  /// Cuts what is certain and moves the rest to the window's start.
-  /// - Returns: bytes of the rest.
-  private mutating func cutWindow(
-    _ filled: Int, isLast: Bool, _ pass: inout RegionPass
-  ) throws -> Int {
-    var start = 0
-    while start < filled, isLast || filled - start >= chunker.sizes.maximum {
-      let piece = chunker.nextPiece(in: window.bytes.extracting(start..<filled))
+  /// Cuts what is certain.
+  private mutating func cutWindow(isLast: Bool) {
+    while cutByteCount < filledByteCount,
+      isLast || filledByteCount - cutByteCount >= chunker.sizes.maximum
+    {
+      let rest = cutByteCount..<filledByteCount
+      switch chunker.nextPiece(in: window.bytes.extracting(rest)) {
+      case .zeros(let count):
+        append(.zeros(count))
+        cutByteCount += count
+      case .chunk(let count):
+        let range = cutByteCount..<cutByteCount + count
+        append(.chunk(range, recognized(range, of: window, at: offset, by: &recognizer)))
+        cutByteCount += count
+      }
+    }
+  }
+
+  private mutating func append(_ piece: CutPiece) {
+    pieces.append(piece)
+    offset += piece.byteCount
+  }
+
+  /// Names and stores what was cut, and makes room in the window.
+  private mutating func storePieces(_ pass: inout RegionPass) throws {
+    let names = try names(of: pieces, in: window, by: &sink)
+    for (piece, name) in zip(pieces, names) {
       switch piece {
       case .zeros(let count): pass.append(.zeros(byteCount: count))
-      case .chunk(let count):
-        let (id, stored) = try addChunk(
-          start..<start + count, of: window, to: &sink, at: pass.map.byteCount, &recognizer)
-        pass.append(.chunk(id, byteCount: count))
-        if let stored { pass.tally.noteStored(count, as: stored) }
+      case .chunk(let range, _):
+        let stored = try add(range, of: window, named: name, to: &sink)
+        pass.append(.chunk(name, byteCount: range.count))
+        if let stored { pass.tally.noteStored(range.count, as: stored) }
       }
-      start += piece.byteCount
     }
-    window.moveToStart(start..<filled)
-    return filled - start
+    pieces.removeAll(keepingCapacity: true)
+    window.moveToStart(cutByteCount..<filledByteCount)
+    filledByteCount -= cutByteCount
+    cutByteCount = 0
   }
 }
 
-/// Gives the sink a part of `window`; the chunk's name, and the bytes it takes if it is new.
-private func addChunk(
-  _ range: Range<Int>, of window: borrowing AlignedBuffer, to sink: inout RecordSink,
-  at offset: Int, _ recognizer: inout ChunkRecognizer
-) throws -> (id: ContentID, storedByteCount: Int?) {
-  let chunk = window.bytes.extracting(range)
-  guard let id = recognizer.recognize(chunk, at: offset) else {
-    return try sink.add(chunk, kind: .chunk)
+/// A piece of a region on its way to the store.
+private enum CutPiece {
+  /// So many bytes, all zero.
+  case zeros(Int)
+  /// A chunk: where it lies in the window, and its name where it was recognised.
+  case chunk(Range<Int>, ContentID?)
+
+  var byteCount: Int {
+    switch self {
+    case .zeros(let count): count
+    case .chunk(let range, _): range.count
+    }
   }
-  return (id, try sink.add(chunk, id: id, kind: .chunk))
+}
+
+private func recognized(
+  _ range: Range<Int>, of window: borrowing AlignedBuffer, at offset: Int,
+  by recognizer: inout ChunkRecognizer
+) -> ContentID? {
+  recognizer.recognize(window.bytes.extracting(range), at: offset)
+}
+
+/// The name of each piece: that which it was recognised by, or the digest of its bytes.
+private func names(
+  of pieces: [CutPiece], in window: borrowing AlignedBuffer, by sink: inout RecordSink
+) throws -> [ContentID] {
+  var unnamed: [Range<Int>] = []
+  for case .chunk(let range, nil) in pieces { unnamed.append(range) }
+  var computed = try sink.names(of: unnamed, in: window.bytes).makeIterator()
+  return pieces.map { piece in
+    switch piece {
+    case .zeros: .zeros
+    case .chunk(_, let known): known ?? computed.next()!
+    }
+  }
+}
+
+/// Gives the sink a part of `window`; the bytes it takes if it is new.
+private func add(
+  _ range: Range<Int>, of window: borrowing AlignedBuffer, named name: ContentID,
+  to sink: inout RecordSink
+) throws -> Int? {
+  try sink.add(window.bytes.extracting(range), id: name, kind: .chunk)
 }

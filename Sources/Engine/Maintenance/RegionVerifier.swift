@@ -16,7 +16,13 @@ struct RegionVerifier: ~Copyable {
   private let progress: Progress
   private let cancellation: Cancellation
   private var reader: TierReader
-  private var plain = AlignedBuffer(capacity: RegionMap.maximumChunkByteCount)
+  /// Chunks that are read together.
+  private var batch: [WantedChunk] = []
+  private var batchByteCount = 0
+  private var plain: AlignedBuffer
+
+  /// As much as a restore reads at once.
+  private static let batchLimit = 4 << 20
 
   init(
     _ open: OpenTier, _ checked: CheckedRecords, _ progress: Progress,
@@ -26,6 +32,7 @@ struct RegionVerifier: ~Copyable {
     self.progress = progress
     self.cancellation = cancellation
     reader = TierReader(open)
+    plain = AlignedBuffer(capacity: Self.batchLimit + RegionMap.maximumChunkByteCount)
   }
 
   mutating func verify(_ region: RegionToVerify) throws {
@@ -36,15 +43,32 @@ struct RegionVerifier: ~Copyable {
     } catch { return checked.noteBrokenTree() }
     for item in map.items {
       try cancellation.check()
-      if case .chunk(let id, let count) = item, checked.isNew(id) { verify(id, count) }
+      if case .chunk(let id, let count) = item, checked.isNew(id) {
+        if batchByteCount + count > Self.batchLimit { verifyBatch() }
+        batch.append(WantedChunk(id: id, byteCount: count, target: batchByteCount))
+        batchByteCount += count
+      }
       progress.advance(UInt64(item.byteCount))
     }
+    verifyBatch()
   }
 
-  private mutating func verify(_ id: ContentID, _ byteCount: Int) {
+  private mutating func verifyBatch() {
     do {
-      try reader.read([WantedChunk(id: id, byteCount: byteCount, target: 0)], into: &plain)
-      checked.noteChunk(byteCount)
-    } catch { checked.noteDamage(id, "\(error)") }
+      try reader.read(batch, into: &plain)
+      for chunk in batch { checked.noteChunk(chunk.byteCount) }
+    } catch {
+      // One of them is lost: which, and whether it is the only one, each by itself tells.
+      for chunk in batch { verifyAlone(chunk) }
+    }
+    batch.removeAll(keepingCapacity: true)
+    batchByteCount = 0
+  }
+
+  private mutating func verifyAlone(_ chunk: WantedChunk) {
+    do {
+      try reader.read([chunk], into: &plain)
+      checked.noteChunk(chunk.byteCount)
+    } catch { checked.noteDamage(chunk.id, "\(error)") }
   }
 }

@@ -28,6 +28,24 @@ package struct RecordOpener: ~Copyable {
     _ record: RawSpan, at offset: UInt32, expecting id: ContentID,
     into target: inout MutableRawSpan
   ) throws(PackDamage) {
+    try expand(record, at: offset, claimedToBe: id, into: &target)
+    let found = namer.name(target.bytes)
+    guard found == id else {
+      throw PackDamage(offset: Int(offset), "expected \(id), found bytes with digest \(found)")
+    }
+  }
+
+  /// The names of parts of `bytes`, for records that were expanded and have yet to be checked.
+  package mutating func names(of parts: [Range<Int>], in bytes: RawSpan) -> [ContentID] {
+    namer.names(of: parts, in: bytes)
+  }
+
+  /// Expands a record, whose bytes may be others than its header says: whoever uses them has to
+  /// compare their name first.
+  package mutating func expand(
+    _ record: RawSpan, at offset: UInt32, claimedToBe id: ContentID,
+    into target: inout MutableRawSpan
+  ) throws(PackDamage) {
     func damage(_ reason: String) -> PackDamage { PackDamage(offset: Int(offset), reason) }
     if isLocked { throw damage("\(LockedError())") }
     guard record.byteCount >= RecordHeader.byteCount else { throw damage("no record begins here") }
@@ -42,15 +60,13 @@ package struct RecordOpener: ~Copyable {
     }
     let payload = record.extracting(RecordHeader.byteCount..<entry.recordByteCount)
     switch (entry.sealing, cipher == nil) {
-    case (.none, true): try expand(payload, entry, &decompressor, into: &target)
+    case (.none, true): try decompress(payload, entry, &decompressor, into: &target)
     case (.aes256gcm, false):
       let sealed = SealedPayload(entry: entry, header: header, payload: payload)
       try sealed.open(&cipher, through: &opened, &decompressor, into: &target)
     case (.none, false): throw damage("\(id): it is not sealed, as it has to be in this vault")
     case (.aes256gcm, true): throw damage("\(id): it is sealed, in a vault that is not encrypted")
     }
-    let found = namer.name(target.bytes)
-    guard found == id else { throw damage("expected \(id), found bytes with digest \(found)") }
   }
 }
 
@@ -76,7 +92,7 @@ private struct SealedPayload: ~Escapable {
     }
     var compressed = opened.mutableBytes(0..<byteCount)
     try unseal(with: &cipher, into: &compressed)
-    try expand(compressed.bytes, entry, &decompressor, into: &target)
+    try decompress(compressed.bytes, entry, &decompressor, into: &target)
   }
 
   private func unseal(
@@ -92,7 +108,7 @@ private struct SealedPayload: ~Escapable {
   }
 }
 
-private func expand(
+private func decompress(
   _ payload: RawSpan, _ entry: PackEntry, _ decompressor: inout Decompressor,
   into target: inout MutableRawSpan
 ) throws(PackDamage) {

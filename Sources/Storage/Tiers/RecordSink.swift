@@ -36,6 +36,12 @@ package struct RecordSink: ~Copyable {
     return (id, try add(plain, id: id, kind: kind))
   }
 
+  /// The names of parts of `bytes`, many at a time.
+  package mutating func names(of parts: [Range<Int>], in bytes: RawSpan) throws -> [ContentID] {
+    if sealer.isLocked { throw LockedError() }
+    return namer.names(of: parts, in: bytes)
+  }
+
   /// Stores what is named already; gives the bytes that this takes, nil where it is stored.
   @discardableResult
   package mutating func add(

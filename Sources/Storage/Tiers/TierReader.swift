@@ -117,10 +117,12 @@ package struct TierReader: ~Copyable {
     return opened
   }
 
-  /// Reads many chunks into `target`; those that lie side by side in a pack in one go.
+  /// Reads many chunks into `target`; those that lie side by side in a pack in one go, and all
+  /// are checked together.
   ///
   /// - Parameter chunks: in the order in which they are to be read.
   package mutating func read(_ chunks: [WantedChunk], into target: inout AlignedBuffer) throws {
+    var unchecked: [WantedChunk] = []
     var first = 0
     while first < chunks.count {
       guard let start = locateHere(chunks[first].id) else {
@@ -141,24 +143,39 @@ package struct TierReader: ~Copyable {
         locations.append(next)
         end = nextEnd
       }
-      try readRun(chunks[first..<first + locations.count], at: locations, into: &target)
+      unchecked += try expandRun(
+        chunks[first..<first + locations.count], at: locations, into: &target)
       first += locations.count
+    }
+    let names = opener.names(of: unchecked.map(\.range), in: target.bytes)
+    for (chunk, name) in zip(unchecked, names) where name != chunk.id {
+      var place = target.mutableBytes(chunk.range)
+      try read(chunk.id, into: &place)
     }
   }
 
-  private mutating func readRun(
+  /// Reads chunks whose records lie side by side; gives those whose names are to be checked yet.
+  private mutating func expandRun(
     _ chunks: ArraySlice<WantedChunk>, at locations: [RecordLocation],
     into target: inout AlignedBuffer
-  ) throws {
+  ) throws -> [WantedChunk] {
     let start = Int(locations[0].offset)
     let end = Int(locations.last!.offset) + locations.last!.recordByteCount
     let isRead = fetch(locations[0].pack, start..<end, from: open.tier.stores[0]) == nil
+    var expanded: [WantedChunk] = []
     for (chunk, location) in zip(chunks, locations) {
       var place = target.mutableBytes(chunk.range)
       let offset = Int(location.offset) - start
-      let isGood = isRead && opened(chunk.id, location, at: offset, into: &place) == nil
-      if !isGood { try read(chunk.id, into: &place) }
+      if isRead,
+        expandRecord(
+          chunk.id, location, in: records, at: offset, with: &opener, into: &place)
+      {
+        expanded.append(chunk)
+      } else {
+        try read(chunk.id, into: &place)
+      }
     }
+    return expanded
   }
 
   private func locateHere(_ id: ContentID) -> RecordLocation? { index.location(of: id) }
@@ -228,4 +245,16 @@ private func openRecord(
     try opener.open(record, at: location.offset, expecting: id, into: &target)
   } catch { return error.description }
   return nil
+}
+
+/// Expands a record without checking its name; false where that cannot be done.
+private func expandRecord(
+  _ id: ContentID, _ location: RecordLocation, in records: borrowing AlignedBuffer, at offset: Int,
+  with opener: inout RecordOpener, into target: inout MutableRawSpan
+) -> Bool {
+  let record = records.bytes.extracting(offset..<offset + location.recordByteCount)
+  do throws(PackDamage) {
+    try opener.expand(record, at: location.offset, claimedToBe: id, into: &target)
+  } catch { return false }
+  return true
 }
