@@ -42,14 +42,18 @@ def timed(command, environment, log):
     return Usage(float(seconds), float(cpu_seconds), int(max_rss_bytes))
 
 
-def settle(paths):
-    """Reads the paths whole, so that they are in the page cache as far as they fit, lets the writes
-    of former steps reach the disk, and touches free memory."""
-    for path in paths:
-        for file in files_below(path):
+def settle(paths, cold=False):
+    """Lets the writes of former steps reach the disk, touches free memory, and has the paths whole
+    in the page cache as far as they fit, or not at all if `cold`."""
+    files = [file for path in paths for file in files_below(path)]
+    if not cold:
+        for file in files:
             read_whole(file)
     os.sync()
     touch_free_memory()
+    if cold:
+        for file in files:
+            forget(file)
 
 
 def touch_free_memory():
@@ -64,6 +68,12 @@ def read_whole(file):
     with open(file, "rb", buffering=0) as stream:
         while stream.readinto(buffer):
             pass
+
+
+def forget(file):
+    """Takes a file, which must be synced, out of the page cache."""
+    with open(file, "rb", buffering=0) as stream:
+        os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def files_below(path):

@@ -6,7 +6,8 @@ from .summary import MIB, PHASES, promises, rows
 NOTES = """\
 - Medians over the rounds. In a round every phase runs for all tools, one after the other, and
   each round begins with another tool. Before each timed command its input (the image, or for a
-  restore the repository) is read whole, and `sync` empties the queue of dirty pages.
+  restore the repository) is read whole, and `sync` empties the queue of dirty pages. Before a
+  *cold restore* the repository, for cp and qemu-img their copy, is out of the page cache instead.
 - *First* is the sum of three commands, one machine each, into a new repository; *daily* is days 2
   and 3 together. *Restore* is day 3 whole to a new file; every restored file was compared with
   its image, bit for bit, outside of the timing.
@@ -87,8 +88,8 @@ def title(row):
 
 def results_table(table):
     kluis = kluis_of(table)
-    header = ["", "first s", "day 2 s", "day 3 s", "daily s", "restore s", "repository MB",
-              "memory MiB"]
+    header = ["", "first s", "day 2 s", "day 3 s", "daily s", "restore s", "cold restore s",
+              "repository MB", "memory MiB"]
     return grid(header, [
         [title(row), *(seconds_cell(row, phase, kluis) for phase in PHASES),
          size_cell(row, kluis), f"{row.max_rss_bytes / MIB:.0f}"]

@@ -17,6 +17,8 @@ BACKUPS = [
     ("day 2", [(WEB, "web-day2.img")]),
     ("day 3", [(WEB, "web-day3.img")]),
 ]
+COLD_RESTORE = "cold restore"
+RESTORES = ["restore", COLD_RESTORE]
 NEWEST = (WEB, "web-day3.img")
 IMAGES = [image for _, steps in BACKUPS for _, image in steps]
 
@@ -82,8 +84,9 @@ class Run:
             for machine, image in steps:
                 for tool in order:
                     self.back_up(number, tool, phase, machine, image)
-        for tool in order:
-            self.restore(number, tool)
+        for phase in RESTORES:
+            for tool in order:
+                self.restore(number, tool, phase)
         for tool in order:
             self.sizes.append(RepositorySize(number, tool.name, *sizes_below(tool.repository)))
             shutil.rmtree(tool.folder)
@@ -97,15 +100,15 @@ class Run:
         source = self.images / image
         self.measure(number, tool, phase, image, tool.backup(machine, source.name), [source])
 
-    def restore(self, number, tool):
+    def restore(self, number, tool, phase):
         machine, image = NEWEST
         target = self.work / "restored"
         for restore in tool.restores(machine, image, target):
             shutil.rmtree(target, ignore_errors=True)
             target.mkdir()
             self.measure(
-                number, tool, "restore", restore.way, restore.command,
-                [tool.kept(machine, image)])
+                number, tool, phase, restore.way, restore.command,
+                [tool.kept(machine, image)], cold=phase == COLD_RESTORE)
             self.compare(tool, restore.file, self.images / image)
             shutil.rmtree(target)
 
@@ -116,12 +119,12 @@ class Run:
         except CommandFailed as error:
             raise RestoreDiffers(f"{tool.name}: the restored disk is wrong: {error}") from error
 
-    def measure(self, number, tool, phase, step, command, warm):
-        settle(warm)
+    def measure(self, number, tool, phase, step, command, read, cold=False):
+        settle(read, cold)
         load = os.getloadavg()[0]
         usage = self.take(tool, command)
         self.measurements.append(Measurement(number, tool.name, phase, step, load, usage))
-        self.say(f"round {number}  {phase:8} {tool.name:11} {step:14} {usage.seconds:8.2f} s  "
+        self.say(f"round {number}  {phase:13} {tool.name:11} {step:14} {usage.seconds:8.2f} s  "
                  f"cpu {usage.cpu_seconds:8.2f} s  rss {usage.max_rss_bytes / MIB:6.0f} MiB")
 
     def take(self, tool, command):

@@ -15,6 +15,7 @@ package final class MemoryStore: Store {
     var putsUntilPowerIsLost = Int.max
     var hasPower = true
     var isReadOnly = false
+    var advised: [(path: ObjectPath, range: Range<UInt64>)] = []
     var alarm: (puts: Int, action: @Sendable () -> Void)?
   }
 
@@ -84,6 +85,13 @@ package final class MemoryStore: Store {
     state.withLock { $0.counts[operation] ?? 0 }
   }
 
+  /// Whether ``willNeed(_:_:)`` announced all of a part of an object.
+  package func isAdvised(_ path: ObjectPath, _ range: Range<UInt64>) -> Bool {
+    state.withLock { state in
+      state.advised.contains { $0.path == path && $0.range.contains(range) }
+    }
+  }
+
   // MARK: Store
 
   package func put(_ bytes: RawSpan, at path: ObjectPath) throws(StoreError) {
@@ -125,6 +133,10 @@ package final class MemoryStore: Store {
     }
     let all = object.span.bytes
     all.extracting(Int(offset)..<Int(offset) + target.byteCount).copy(into: &target)
+  }
+
+  package func willNeed(_ path: ObjectPath, _ range: Range<UInt64>) {
+    state.withLock { $0.advised.append((path, range)) }
   }
 
   package func byteCount(of path: ObjectPath) throws(StoreError) -> UInt64? {

@@ -17,6 +17,9 @@ package enum StoreConformance: String, CaseIterable, Sendable {
       #expect(try store.byteCount(of: some(1)) == 3)
     case .readsRanges:
       try put(store, Array(0..<100), some(1))
+      for range: Range<UInt64> in [0..<100, 50..<1_000_000, 7..<7] {
+        store.willNeed(some(1), range)
+      }
       #expect(try read(store, some(1), 10, 5) == [10, 11, 12, 13, 14])
       #expect(try read(store, some(1), 99, 1) == [99])
       #expect(try read(store, some(1), 100, 0) == [])
@@ -31,6 +34,7 @@ package enum StoreConformance: String, CaseIterable, Sendable {
       #expect(kind { _ = try store.map(some(9)) } == .missing)
       #expect(kind { _ = try store.readAll(some(9), limit: 9) } == .missing)
       try store.delete(some(9))
+      store.willNeed(some(9), 0..<10)
     case .replacesAtOnce:
       try put(store, [1, 2, 3], .descriptor)
       _ = try read(store, .descriptor, 0, 3)

@@ -43,6 +43,27 @@ import Testing
     }
   }
 
+  @Test("what is wanted next is announced to the first store, and to no other")
+  func announcement() throws {
+    var random = Seed.ofThisRun.random
+    let bench = TierBench(copies: 2)
+    let plains = samplePlains(30, &random)
+    try bench.save(plains)
+    let wanted = plains.suffix(20).map {
+      WantedChunk(id: contentID($0), byteCount: $0.count, target: 0)
+    }
+    TierReader(try bench.open()).willNeed(
+      wanted + [WantedChunk(id: contentID([9]), byteCount: 1, target: 0)])
+    let path = bench.store.paths(in: .packs)[0]
+    for record in bench.storedRecords() {
+      let start = UInt64(record.offset)
+      let range = start..<start + UInt64(record.recordByteCount)
+      let isWanted = wanted.contains { $0.id == record.id }
+      #expect(bench.stores[0].isAdvised(path, range) == isWanted, "\(Seed.ofThisRun)")
+      #expect(!bench.stores[1].isAdvised(path, range))
+    }
+  }
+
   @Test("a flipped bit anywhere in a pack gives the right bytes or an error that names the pack")
   func flipped() throws {
     var random = Seed.ofThisRun.random

@@ -12,9 +12,10 @@ struct RegionRestorer: ~Copyable {
   private var reader: TierReader
   /// What need not be written; nil where nothing is known of the target.
   private var comparison: RegionComparison?
-  /// Chunks that follow one another on the disk, written together.
-  private var batch: [WantedChunk] = []
-  private var batchByteCount = 0
+  /// Is being filled.
+  private var batch = RestoreBatch()
+  /// Is full, and being read ahead by the system while the one before it is expanded.
+  private var full = RestoreBatch()
   private var plain: AlignedBuffer
 
   /// Few and large writes cost the system less, and enough chunks for all lanes of the digest go in
@@ -51,22 +52,19 @@ struct RegionRestorer: ~Copyable {
     for item in map.items {
       let end = position + UInt64(item.byteCount)
       switch item {
-      case .zeros:
-        try flush(endingAt: position)
-        try writeZeros(position..<end)
+      case .zeros: try writeZeros(position..<end)
       case .chunk(let id, let count):
         if try comparison?.holds(id, in: position..<end) == true {
           try cancellation.check()
-          try flush(endingAt: position)
-          break
+        } else {
+          if batch.byteCount + count > Self.batchLimit { try writeFull() }
+          batch.append(id, byteCount: count, at: position)
         }
-        if batchByteCount + count > Self.batchLimit { try flush(endingAt: position) }
-        batch.append(WantedChunk(id: id, byteCount: count, target: batchByteCount))
-        batchByteCount += count
       }
       position = end
     }
-    try flush(endingAt: position)
+    try writeFull()
+    try writeFull()
   }
 
   private mutating func writeZeros(_ range: Range<UInt64>) throws {
@@ -77,17 +75,22 @@ struct RegionRestorer: ~Copyable {
     }
   }
 
-  private mutating func flush(endingAt end: UInt64) throws {
-    guard !batch.isEmpty else { return }
+  /// Writes the batch that is full; the one that was being filled takes its place.
+  private mutating func writeFull() throws {
+    reader.willNeed(batch.chunks)
+    try write(full)
+    full = batch
+    batch = RestoreBatch()
+  }
+
+  private mutating func write(_ batch: RestoreBatch) throws {
     try cancellation.check()
-    let start = end - UInt64(batchByteCount)
-    do { try reader.read(batch, into: &plain) } catch let error as ReadError {
-      let place = batch.first { $0.id == error.id }?.target ?? 0
-      throw RestoreError(offset: start + UInt64(place), cause: error)
+    do { try reader.read(batch.chunks, into: &plain) } catch let error as ReadError {
+      throw RestoreError(offset: batch.start(of: error.id) ?? 0, cause: error)
     }
-    try target.write(plain.bytes.extracting(0..<batchByteCount), at: start)
-    progress.advance(UInt64(batchByteCount))
-    batch.removeAll(keepingCapacity: true)
-    batchByteCount = 0
+    for run in batch.runs {
+      try target.write(plain.bytes.extracting(run.bytes), at: run.start)
+    }
+    progress.advance(UInt64(batch.byteCount))
   }
 }

@@ -63,6 +63,12 @@ package final class DirectoryStore: Store {
     if count < wanted { throw StoreError(.truncated, path, in: name) }
   }
 
+  package func willNeed(_ path: ObjectPath, _ range: Range<UInt64>) {
+    do throws(FileError) {
+      try openFiles.file(path, at: location(path)).file.willNeed(range)
+    } catch {}
+  }
+
   package func byteCount(of path: ObjectPath) throws(StoreError) -> UInt64? {
     do throws(FileError) {
       // What is no file is no object, as listing has it, too.

@@ -36,6 +36,13 @@ package final class PatientStore: Store {
     idle.withLock { $0.append(line) }
   }
 
+  package func willNeed(_ path: ObjectPath, _ range: Range<UInt64>) {
+    let store = store
+    do throws(StoreError) {
+      try ask(path) { () throws(StoreError) in store.willNeed(path, range) }
+    } catch {}
+  }
+
   package func byteCount(of path: ObjectPath) throws(StoreError) -> UInt64? {
     let store = store
     return try ask(path) { () throws(StoreError) in try store.byteCount(of: path) }

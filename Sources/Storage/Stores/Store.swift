@@ -18,6 +18,10 @@ package protocol Store: AnyObject, Sendable {
     _ path: ObjectPath, from offset: UInt64, into target: inout MutableRawSpan
   ) throws(StoreError)
 
+  /// Has a part of an object read ahead of its use, where the store can do that. Says nothing when
+  /// it cannot be: the read that follows does.
+  func willNeed(_ path: ObjectPath, _ range: Range<UInt64>)
+
   /// The object's size in bytes; nil where there is none.
   func byteCount(of path: ObjectPath) throws(StoreError) -> UInt64?
 
@@ -36,6 +40,8 @@ package protocol Store: AnyObject, Sendable {
 }
 
 extension Store {
+  package func willNeed(_ path: ObjectPath, _ range: Range<UInt64>) {}
+
   /// The whole of a small object.
   ///
   /// - Parameter limit: bytes that it may have at most; a larger one is refused unread.

@@ -123,29 +123,16 @@ package struct TierReader: ~Copyable {
   /// - Parameter chunks: in the order in which they are to be read.
   package mutating func read(_ chunks: [WantedChunk], into target: inout AlignedBuffer) throws {
     var unchecked: [WantedChunk] = []
-    var first = 0
-    while first < chunks.count {
-      guard let start = locateHere(chunks[first].id) else {
-        var place = target.mutableBytes(chunks[first].range)
-        try read(chunks[first].id, into: &place)
-        first += 1
-        continue
+    var rest = chunks[...]
+    while let first = rest.first {
+      let locations = recordsSideBySide(rest)
+      if locations.isEmpty {
+        var place = target.mutableBytes(first.range)
+        try read(first.id, into: &place)
+      } else {
+        unchecked += try expandRun(rest.prefix(locations.count), at: locations, into: &target)
       }
-      var locations = [start]
-      var end = Int(start.offset) + start.recordByteCount
-      while first + locations.count < chunks.count,
-        let next = locateHere(chunks[first + locations.count].id), next.pack == start.pack
-      {
-        let nextEnd = Int(next.offset) + next.recordByteCount
-        guard Int(next.offset) >= end, Int(next.offset) - end <= Self.largestGap,
-          nextEnd - Int(start.offset) <= records.capacity
-        else { break }
-        locations.append(next)
-        end = nextEnd
-      }
-      unchecked += try expandRun(
-        chunks[first..<first + locations.count], at: locations, into: &target)
-      first += locations.count
+      rest = rest.dropFirst(max(1, locations.count))
     }
     let names = opener.names(of: unchecked.map(\.range), in: target.bytes)
     for (chunk, name) in zip(unchecked, names) where name != chunk.id {
@@ -154,18 +141,54 @@ package struct TierReader: ~Copyable {
     }
   }
 
+  /// Has the system read ahead what ``read(_:into:)`` will read for these chunks.
+  package func willNeed(_ chunks: [WantedChunk]) {
+    var rest = chunks[...]
+    while !rest.isEmpty {
+      let locations = recordsSideBySide(rest)
+      if let range = byteRange(of: locations) {
+        open.tier.stores[0].willNeed(
+          .pack(locations[0].pack), UInt64(range.lowerBound)..<UInt64(range.upperBound))
+      }
+      rest = rest.dropFirst(max(1, locations.count))
+    }
+  }
+
+  /// Where the first of these chunks lie, as many as can be read in one go; none where it is not
+  /// known where the first one lies.
+  private func recordsSideBySide(_ chunks: ArraySlice<WantedChunk>) -> [RecordLocation] {
+    guard let first = chunks.first, let start = locateHere(first.id) else { return [] }
+    var locations = [start]
+    var end = Int(start.offset) + start.recordByteCount
+    for chunk in chunks.dropFirst() {
+      guard let next = locateHere(chunk.id), next.pack == start.pack else { break }
+      let nextEnd = Int(next.offset) + next.recordByteCount
+      guard Int(next.offset) >= end, Int(next.offset) - end <= Self.largestGap,
+        nextEnd - Int(start.offset) <= records.capacity
+      else { break }
+      locations.append(next)
+      end = nextEnd
+    }
+    return locations
+  }
+
+  /// The part of a pack that holds records in their order; nil for none.
+  private func byteRange(of records: [RecordLocation]) -> Range<Int>? {
+    guard let first = records.first, let last = records.last else { return nil }
+    return Int(first.offset)..<Int(last.offset) + last.recordByteCount
+  }
+
   /// Reads chunks whose records lie side by side; gives those whose names are to be checked yet.
   private mutating func expandRun(
     _ chunks: ArraySlice<WantedChunk>, at locations: [RecordLocation],
     into target: inout AlignedBuffer
   ) throws -> [WantedChunk] {
-    let start = Int(locations[0].offset)
-    let end = Int(locations.last!.offset) + locations.last!.recordByteCount
-    let isRead = fetch(locations[0].pack, start..<end, from: open.tier.stores[0]) == nil
+    guard let range = byteRange(of: locations) else { return [] }
+    let isRead = fetch(locations[0].pack, range, from: open.tier.stores[0]) == nil
     var expanded: [WantedChunk] = []
     for (chunk, location) in zip(chunks, locations) {
       var place = target.mutableBytes(chunk.range)
-      let offset = Int(location.offset) - start
+      let offset = Int(location.offset) - range.lowerBound
       if isRead,
         expandRecord(
           chunk.id, location, in: records, at: offset, with: &opener, into: &place)
