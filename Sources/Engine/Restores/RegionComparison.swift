@@ -18,10 +18,16 @@ struct RegionComparison: ~Copyable {
   private let present: PresentDisk
   private var reader: TierReader
   private var namer: ContentNamer
-  private var piece = AlignedBuffer(capacity: RegionMap.maximumChunkByteCount)
+  private var piece = AlignedBuffer(capacity: pieceByteCount + RegionMap.maximumChunkByteCount)
   private var start: UInt64 = 0
   private var end: UInt64 = 0
+  /// The region as it is, where that is known.
   private var extents = RegionExtents(RegionMap())
+  /// Where in the region chunks begin that the disk has, where it was read for that.
+  private var heldStarts: Set<Int> = []
+
+  /// How much of a disk is read before it is named, all at once.
+  private static let pieceByteCount = 4 << 20
 
   /// How far the system reads ahead, and in what pieces zeros are looked for.
   private static let readAhead: UInt64 = 8 << 20
@@ -38,8 +44,12 @@ struct RegionComparison: ~Copyable {
     namer = ContentNamer(open.tier.protection)
   }
 
-  /// Turns to another region, which has this map now.
-  mutating func enter(_ range: Range<UInt64>, map id: ContentID) throws {
+  /// Turns to another region.
+  ///
+  /// - Parameters:
+  ///   - wanted: what it is to be.
+  ///   - id: the map of what it is, where that is known.
+  mutating func enter(_ range: Range<UInt64>, wanted: RegionMap, map id: ContentID) throws {
     (start, end) = (range.lowerBound, range.upperBound)
     switch present {
     case .known:
@@ -48,22 +58,45 @@ struct RegionComparison: ~Copyable {
       } catch { throw RestoreError(offset: start, cause: error) }
     case .unread(let image):
       image.willNeed(start..<min(end, start + Self.readAhead))
+      try findHeld(wanted, in: image)
     }
   }
 
   /// Whether the disk has exactly this chunk in this place.
-  mutating func holds(_ id: ContentID, in range: Range<UInt64>) throws -> Bool {
+  func holds(_ id: ContentID, in range: Range<UInt64>) -> Bool {
+    let offset = Int(range.lowerBound - start)
     switch present {
     case .known:
-      let offset = Int(range.lowerBound - start)
       let number = extents.item(at: offset)
       return extents.starts[number] == offset
         && extents.items[number] == .chunk(id, byteCount: range.count)
-    case .unread(let image):
-      advise(image, before: range)
-      var target = piece.mutableBytes(0..<range.count)
-      try image.read(at: range.lowerBound, into: &target)
-      return named(0..<range.count, of: piece, by: &namer) == id
+    case .unread: return heldStarts.contains(offset)
+    }
+  }
+
+  /// Reads what the disk has in place of the chunks that are wanted, and compares their names.
+  private mutating func findHeld(_ wanted: RegionMap, in image: DiskImage) throws {
+    heldStarts.removeAll(keepingCapacity: true)
+    var places: [(start: Int, id: ContentID, bytes: Range<Int>)] = []
+    var filled = 0
+    var position = 0
+    for item in wanted.items {
+      if case .chunk(let id, let count) = item {
+        let range = start + UInt64(position)..<start + UInt64(position + count)
+        advise(image, before: range)
+        var target = piece.mutableBytes(filled..<filled + count)
+        try image.read(at: range.lowerBound, into: &target)
+        places.append((position, id, filled..<filled + count))
+        filled += count
+      }
+      position += item.byteCount
+      guard filled >= Self.pieceByteCount || position == Int(end - start) else { continue }
+      let names = names(of: places.map(\.bytes), in: piece, by: &namer)
+      for (place, name) in zip(places, names) where name == place.id {
+        heldStarts.insert(place.start)
+      }
+      places.removeAll(keepingCapacity: true)
+      filled = 0
     }
   }
 
@@ -115,11 +148,10 @@ struct RegionComparison: ~Copyable {
   }
 }
 
-/// A part of `piece` by its name.
-private func named(
-  _ range: Range<Int>, of piece: borrowing AlignedBuffer, by namer: inout ContentNamer
-) -> ContentID {
-  namer.name(piece.bytes.extracting(range))
+private func names(
+  of parts: [Range<Int>], in piece: borrowing AlignedBuffer, by namer: inout ContentNamer
+) -> [ContentID] {
+  namer.names(of: parts, in: piece.bytes)
 }
 
 extension TierReader {

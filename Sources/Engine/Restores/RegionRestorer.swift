@@ -47,14 +47,14 @@ struct RegionRestorer: ~Copyable {
     do { map = try reader.regionMap(id, byteCount: range.count) } catch {
       throw RestoreError(offset: range.lowerBound, cause: error)
     }
-    try comparison?.enter(range, map: presentMap)
+    try comparison?.enter(range, wanted: map, map: presentMap)
     var position = range.lowerBound
     for item in map.items {
       let end = position + UInt64(item.byteCount)
       switch item {
       case .zeros: try writeZeros(position..<end)
       case .chunk(let id, let count):
-        if try comparison?.holds(id, in: position..<end) == true {
+        if comparison?.holds(id, in: position..<end) == true {
           try cancellation.check()
         } else {
           if batch.byteCount + count > Self.batchLimit { try writeFull() }
