@@ -19,7 +19,7 @@ import Testing
     kluis("points", "--vault", kluis.path("nothing")).expect(1, saying: "is not a vault")
     let file = kluis.path("file")
     writeBytes([1], to: file)
-    kluis("points", "--vault", file).expect(1, saying: file)
+    kluis("points", "--vault", file).expect(1, saying: "\(file) is not a directory")
     kluis("backup", "m", "--disk", "a=\(file)", "--vault", empty).expect(1, saying: "not a vault")
   }
 
@@ -28,7 +28,8 @@ import Testing
     kluis("init", kluis.vault, "--redundancy", "single").expect(1, saying: "not empty")
     let file = kluis.path("file")
     writeBytes([1], to: file)
-    kluis("init", file, "--redundancy", "single").expect(1, saying: file)
+    kluis("init", file, "--redundancy", "single").expect(1, saying: "\(file) is not a directory")
+    kluis("init", file).expect(1, saying: "\(file) is not a directory")
     kluis("init", "/proc/none/vault", "--redundancy", "single").expect(1, saying: "/proc/none")
     let empty = kluis.scratch.directory("empty")
     kluis("init", empty, "--redundancy", "single").expect(0)
@@ -54,6 +55,33 @@ import Testing
     let copy = kluis.path("body")
     writeBytes(Array(body.utf8), to: copy)
     return "\(head)\(body)\(middle)\(run("sha256sum", copy).prefix(64))\"\n}\n"
+  }
+
+  @Test func `the copy of a vault is opened as itself, also where the original is`() throws {
+    var random = seededGenerator("copy of a vault")
+    let image = makeNoise("a.img", 2 << 20, &random)
+    let point = try kluis.backUp("m", image)
+    let copy = kluis.path("copy")
+    run("cp", "-r", kluis.vault, copy)
+    kluis("verify", "--vault", copy).expect(0)
+    kluis("backup", "copied", "--disk", "root=\(image)", "--vault", copy).expect(0)
+    kluis("points").expect(0, saying: point)
+    #expect(!kluis("points").output.contains("copied"))
+    run("rm", "-r", "\(copy)/packs")
+    kluis("verify", "--vault", copy).expect(1)
+    kluis("verify").expect(0)
+    symlink(kluis.vault, kluis.path("link"))
+    kluis("verify", "--vault", kluis.path("link")).expect(0)
+  }
+
+  @Test func `the copy of one store of several is told from the stores that are used`() throws {
+    let vault = kluis.path("three")
+    kluis("init", vault).expect(0)
+    let copy = kluis.path("copy")
+    run("cp", "-r", "\(vault)/copy-2", copy)
+    kluis("points", "--vault", copy).expect(3, saying: "\(copy) is no store of this vault now")
+    symlink("\(vault)/copy-2", kluis.path("link"))
+    kluis("points", "--vault", kluis.path("link")).expect(0)
   }
 
   @Test func `a vault that was moved still opens`() throws {

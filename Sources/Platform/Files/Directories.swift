@@ -36,6 +36,12 @@ package func fileStatus(_ path: FilePath) throws(FileError) -> FileStatus? {
   }
 }
 
+/// Whether both names lead to the same file or directory; false where one leads nowhere.
+package func areOneFile(_ a: FilePath, _ b: FilePath) throws(FileError) -> Bool {
+  guard let first = try fileStatus(a), let second = try fileStatus(b) else { return false }
+  return first.device == second.device && first.inode == second.inode
+}
+
 /// Names in a directory, without "." and "..", in byte order; nil where there is no directory.
 package func directoryEntries(_ path: FilePath) throws(FileError) -> [String]? {
   guard let stream = opendir(path.string) else {

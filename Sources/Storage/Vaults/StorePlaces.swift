@@ -12,6 +12,8 @@ struct StorePlaces {
   /// The place of each store, in the descriptor's order.
   func find() -> [FilePath] {
     let recorded = descriptor.stores.map { FilePath($0.path) }
+    // The only store is the one that was opened: where it was recorded may be what it is a copy of.
+    if descriptor.tier != nil, recorded.count == 1 { return [directory] }
     let candidates = ownCandidates
     if recorded.contains(directory) || candidates.isEmpty { return recorded }
     if candidates.contains(where: { $0.path == directory }) { return recorded }

@@ -40,6 +40,11 @@ extension Vault {
         .random(byteCount: Secret.keyByteCount), under: credential, label: plan.keyLabel)
     }
     let paths = stores.map { FilePath($0.path) }
+    for path in paths + [home] {
+      if let status = try fileStatus(path), status.kind != .directory {
+        throw VaultError.notADirectory(path.string)
+      }
+    }
     try refuseOverlap(paths, home: home)
     for path in paths + [home] where try !(directoryEntries(path) ?? []).isEmpty {
       throw VaultError.exists(path.string)
@@ -71,7 +76,7 @@ extension Vault {
     for (number, path) in real.enumerated() {
       for other in real[..<number] {
         // A directory that is mounted twice has two paths.
-        let isSame = try path == other || isOneDirectory(path, other)
+        let isSame = try path == other || areOneFile(path, other)
         guard isSame || path.starts(with: other) || other.starts(with: path) else { continue }
         throw VaultError.unsupported(
           isSame
@@ -84,11 +89,6 @@ extension Vault {
     for path in real where home != path && home.starts(with: path) {
       throw VaultError.unsupported("\(home) lies inside the store \(path): choose another place")
     }
-  }
-
-  private static func isOneDirectory(_ a: FilePath, _ b: FilePath) throws(FileError) -> Bool {
-    guard let first = try fileStatus(a), let second = try fileStatus(b) else { return false }
-    return first.device == second.device && first.inode == second.inode
   }
 }
 

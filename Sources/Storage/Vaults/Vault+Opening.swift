@@ -34,6 +34,11 @@ extension Vault {
       throw VaultError.damaged(
         directory.appending("vault.json").string, reason: "it names no store")
     }
+    if found.tier != nil, try !stores.include(directory) {
+      notices.add(
+        "\(directory) is no store of this vault now, and not used: its stores are "
+          + places.map(\.string).joined(separator: ", "))
+    }
     stores.bringUpToDate(descriptor, protection, notices: notices)
     stores.bringUpToDate(directory, telling: found, descriptor, protection, notices: notices)
     let tiers = stores.tiers(of: descriptor, protection, notices)
@@ -50,6 +55,9 @@ extension Vault {
     _ path: FilePath, notices: Notices
   ) throws -> (FilePath, VaultDescriptor) {
     let directory = try absolutePath(path)
+    if let status = try fileStatus(directory), status.kind != .directory {
+      throw VaultError.notADirectory(path.string)
+    }
     var damage: (any Error)?
     do {
       if let found = try DirectoryStore(directory).readDescriptor(notices: notices) {
@@ -143,6 +151,14 @@ private struct OpenedStores {
     stores.filter { $0.absence == nil }.compactMap { opened in
       opened.descriptor.map { (opened.store.name, $0) }
     }
+  }
+
+  /// Whether one that can be used lies in this directory, whatever its name.
+  func include(_ directory: FilePath) throws(FileError) -> Bool {
+    for opened in stores where opened.absence == nil {
+      if try areOneFile(FilePath(opened.store.name), directory) { return true }
+    }
+    return false
   }
 
   /// Gives every store that can be used the descriptor that holds now.

@@ -1,6 +1,7 @@
 /// A vault cannot be made, opened or asked.
 package enum VaultError: Error, Sendable, CustomStringConvertible {
   case notAVault(String)
+  case notADirectory(String)
   case newer(String, format: Int)
   case damaged(String, reason: String)
   case unsupported(String)
@@ -16,6 +17,7 @@ package enum VaultError: Error, Sendable, CustomStringConvertible {
     switch self {
     case .notAVault(let path):
       "\(path) is not a vault: it holds no vault.json (make one with `kluis init \(path)`)"
+    case .notADirectory(let path): "\(path) is not a directory, which a vault is"
     case .newer(let path, let format):
       "the vault at \(path) has format \(format), and this kluis reads up to format "
         + "\(VaultDescriptor.currentFormat): use a newer kluis"
