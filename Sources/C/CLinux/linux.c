@@ -163,10 +163,6 @@ int64_t linux_punch_hole(int fd, uint64_t offset, uint64_t count) {
 
 int64_t linux_device_size(int fd, uint64_t *size) { return result(ioctl(fd, BLKGETSIZE64, size)); }
 
-int64_t linux_rename_new(const char *from, const char *to) {
-  return result(renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE));
-}
-
 void linux_will_need(int fd, uint64_t offset, uint64_t count) {
   (void)posix_fadvise64(fd, (off64_t)offset, (off64_t)count, POSIX_FADV_WILLNEED);
 }

@@ -155,7 +155,9 @@ package struct SwapJournal: Codable, Sendable, Equatable {
         try removeFile(new)
         continue
       }
-      if try fileStatus(replaced) == nil, try fileStatus(path) != nil {
+      // Both names may be there, of one file, where the file system knows no such rename.
+      let isUntouched = try fileStatus(replaced) == nil || areOneFile(path, replaced)
+      if try isUntouched && fileStatus(path) != nil {
         try renameFile(path, to: replaced, replacing: false)
       }
       try renameFile(new, to: path, replacing: false)

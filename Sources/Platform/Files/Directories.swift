@@ -73,15 +73,9 @@ package func syncDirectory(_ path: FilePath) throws(FileError) {
 package func renameFile(
   _ source: FilePath, to target: FilePath, replacing: Bool
 ) throws(FileError) {
-  if replacing {
-    guard rename(source.string, target.string) == 0 else {
-      throw FileError("rename to", target, Errno(rawValue: errno))
-    }
-  } else {
-    let outcome = linux_rename_new(source.string, target.string)
-    guard outcome == 0 else {
-      throw FileError("rename to", target, Errno(rawValue: Int32(truncatingIfNeeded: -outcome)))
-    }
+  let outcome = linux_rename_at(AT_FDCWD, source.string, target.string, replacing)
+  guard outcome == 0 else {
+    throw FileError("rename to", target, Errno(rawValue: Int32(truncatingIfNeeded: -outcome)))
   }
 }
 

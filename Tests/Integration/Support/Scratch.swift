@@ -49,6 +49,16 @@ final class Scratch {
     return place
   }
 
+  /// Mounts a file system of a program's (exfat-fuse), which cannot do what the kernel's can.
+  func mountExFAT(_ name: String) -> String {
+    let place = directory(name)
+    run("truncate", "-s", "64M", path("\(name).exfat"))
+    run("mkfs.exfat", path("\(name).exfat"))
+    run("mount.exfat-fuse", attach(path("\(name).exfat")), place)
+    mounts.append(place)
+    return place
+  }
+
   /// Makes a block device of an image.
   func attach(_ image: String) -> String {
     let device = run("losetup", "--find", "--show", image)
@@ -76,6 +86,11 @@ let canMountReflinks: Bool = {
   return RunningProgram(["grep", "-qw", "btrfs", "/proc/filesystems"]).wait().status == 0
     || RunningProgram(["modprobe", "btrfs"]).wait().status == 0
 }()
+
+/// Whether this process may mount a file system through exfat-fuse.
+let canMountExFAT =
+  canAttach && isInstalled("mkfs.exfat") && isInstalled("mount.exfat-fuse")
+  && access("/dev/fuse", R_OK) == 0
 
 /// Whether this process may make block devices of files.
 let canAttach: Bool = {
