@@ -32,6 +32,7 @@ import Testing
 
   @Test(arguments: [
     ("QFI\u{FB}", "qcow2"), ("vhdxfile", "VHDX"), ("KDMV", "VMDK"), ("conectix", "VHD"),
+    ("WithoutFreeSpace", "Parallels"), ("WithouFreSpacExt", "Parallels"),
   ])
   func `an image in a format that is not read is called by its name`(
     magic: String, name: String
@@ -57,6 +58,19 @@ import Testing
     let file = ImageFile(image)
     file.write([0x55], at: readBytes(image).count - 512 + 40)
     expectRefusal(image, saying: "footer")
+  }
+
+  @Test(.enabled(if: isInstalled("qemu-img"), "qemu-img is not installed"))
+  func `a VHD whose footer is cut off or unknown is not taken for a raw image`() {
+    let image = kluis.path("a.VHD")
+    run("qemu-img", "create", "-q", "-f", "vpc", "-o", "subformat=fixed", image, "8M")
+    let byteCount = readBytes(image).count
+    ImageFile(image).resize(byteCount - 1)
+    expectRefusal(image, saying: "footer")
+    ImageFile(image).resize(byteCount - 512)
+    expectRefusal(image, saying: "footer")
+    rename(image, kluis.path("a.img"))
+    kluis("backup", "m", "--disk", "root=\(kluis.path("a.img"))").expect(0)
   }
 
   @Test(.enabled(if: canDropRights, "only root can run a program with fewer rights"))

@@ -6,6 +6,7 @@ package import SystemPackage
 /// A disk that cannot be read as what it is taken for.
 package enum DiskImageError: Error, CustomStringConvertible {
   case notADisk(FilePath)
+  case emptyDevice(FilePath)
   case damagedFooter(FilePath, reason: String)
   case unsupportedFormat(FilePath, format: String)
   case shrank(FilePath, from: UInt64, to: UInt64)
@@ -15,6 +16,8 @@ package enum DiskImageError: Error, CustomStringConvertible {
     switch self {
     case .notADisk(let path):
       "\(path) is neither a file nor a block device, so there is no disk to read"
+    case .emptyDevice(let path):
+      "\(path) is a block device of 0 bytes: nothing is attached to it"
     case .damagedFooter(let path, let reason):
       "\(path) has a damaged VHD footer: \(reason)"
     case .unsupportedFormat(let path, let format):
@@ -65,6 +68,7 @@ package final class DiskImage: BlockDevice {
   private init(_ file: consuming File, isPlain: Bool) throws {
     if try file.status().kind == .blockDevice {
       fileByteCount = try file.blockDeviceByteCount()
+      if fileByteCount == 0 { throw DiskImageError.emptyDevice(file.path) }
       byteCount = fileByteCount
       format = .device
     } else {
@@ -74,6 +78,11 @@ package final class DiskImage: BlockDevice {
         byteCount = footer.diskByteCount
         format = .fixedVHD
       } else {
+        if !isPlain, file.path.extension?.lowercased() == "vhd" {
+          throw DiskImageError.damagedFooter(
+            file.path,
+            reason: "there is none; if this is a raw image, let its name not end in .vhd")
+        }
         byteCount = fileByteCount
         format = .raw
       }
@@ -113,6 +122,7 @@ private func refuseOtherFormats(_ file: borrowing File) throws {
   let formats: [(magic: StaticString, name: String)] = [
     ("vhdxfile", "a VHDX image"), ("KDMV", "a VMDK image"),
     ("<<< ", "a VDI image"), ("QED\0", "a QED image"), ("COWD", "a VMDK image"),
+    ("WithoutFreeSpace", "a Parallels image"), ("WithouFreSpacExt", "a Parallels image"),
     ("# Disk DescriptorFile", "a VMDK image's descriptor"),
     // The footer's copy at the start, which a fixed VHD does not have.
     ("conectix", "a dynamic or differencing VHD"),

@@ -8,6 +8,7 @@ package enum TargetError: Error, CustomStringConvertible {
   case taken(FilePath)
   case notADisk(FilePath)
   case noDirectory(FilePath)
+  case inUse(FilePath)
   case tooSmall(FilePath, has: UInt64, needs: UInt64)
   case notWholeSectors(FilePath, byteCount: UInt64)
   case tooLargeForVHD(FilePath, byteCount: UInt64)
@@ -19,6 +20,8 @@ package enum TargetError: Error, CustomStringConvertible {
     case .taken(let path): "\(path) exists already: choose another name or directory"
     case .notADisk(let path): "\(path) is neither a file nor a block device"
     case .noDirectory(let path): "there is no directory \(path): make it first"
+    case .inUse(let path):
+      "\(path) is in use: unmount it, or take it out of what it is a part of"
     case .tooSmall(let path, let has, let needs):
       "\(path) has \(has) bytes, and the disk needs \(needs)"
     case .notWholeSectors(let path, let byteCount):
@@ -56,7 +59,9 @@ final class DiskTarget: RegionTarget {
     if status != nil, !replacing { throw TargetError.exists(path) }
     switch status?.kind {
     case .blockDevice:
-      file = try File.openForWriting(path)
+      do throws(FileError) { file = try File.openDeviceForWriting(path) } catch {
+        throw error.cause == .resourceBusy ? TargetError.inUse(path) : error
+      }
       temporary = nil
       isBlank = false
       let size = try file.blockDeviceByteCount()

@@ -26,6 +26,12 @@ package struct File: ~Copyable, Sendable {
     try open(path, .readWrite, [], "open for writing")
   }
 
+  /// Opens a block device that nobody has mounted, swaps on or has made part of another; the cause
+  /// of the failure is `resourceBusy` where somebody has.
+  package static func openDeviceForWriting(_ path: FilePath) throws(FileError) -> File {
+    try open(path, .readWrite, .exclusiveCreate, "open for writing")
+  }
+
   /// Makes a file that must not be there yet.
   package static func create(
     _ path: FilePath, permissions: FilePermissions = [.ownerReadWrite, .groupRead, .otherRead]
