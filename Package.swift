@@ -65,7 +65,7 @@ library("CCrypto", packageConfig: "libcrypto", debianPackage: "libssl-dev")
 library("CXML", packageConfig: "libxml-2.0", debianPackage: "libxml2-dev")
 
 // Platform: the machine.
-module("Bytes", in: "Platform")
+module("Bytes", in: "Platform", uses: ["CLinux"])
 module("Files", in: "Platform", uses: ["CLinux", "Bytes"], packages: [system])
 module("Workers", in: "Platform", uses: ["CLinux"])
 

@@ -21,6 +21,52 @@ import Testing
     return image
   }
 
+  @Test func `a vault of many points is used by a process that may open few files`() throws {
+    let image = noise(100_000)
+    for _ in 0..<24 { _ = try kluis.backUp("m", image) }
+    for command in ["verify", "points", "backup m"] {
+      shell("ulimit -n 24", command).expect(0)
+    }
+  }
+
+  @Test func `where memory runs out the message says so, and nothing is harmed`() throws {
+    let image = noise(1 << 20)
+    let point = try kluis.backUp("m", image)
+    shell("ulimit -v 300000", "backup m --rehash").expect(0, 1)
+    let large = noise(160 << 20)
+    shell("ulimit -v 300000", "backup large --disk root=\(large)")
+      .expect(1, saying: "the system gives this process no more")
+    kluis("verify").expect(0)
+    kluis("points", "m").expect(0, saying: point)
+  }
+
+  @Test(arguments: ["points", "points --json", "stats", "show m", "ls m:root:/"])
+  func `output that cannot be written is an error`(command: String) throws {
+    let image = kluis.path("disk.img")
+    makeFileSystem(image)
+    _ = try kluis.backUp("m", image)
+    shell("exec >/dev/full", command)
+      .expect(1, saying: "cannot write to standard output: no space left on device")
+    shell("exec >&-", command)
+      .expect(1, saying: "cannot write to standard output: bad file descriptor")
+  }
+
+  private func makeFileSystem(_ image: String) {
+    _ = ImageFile(image, byteCount: 4 << 20)
+    run("mke2fs", "-q", "-t", "ext4", image)
+  }
+
+  @Test func `nohup keeps the end of the terminal from a backup`() throws {
+    let image = noise(96 << 20)
+    let backup = RunningProgram(
+      ["nohup", Kluis.program, "backup", "m", "--disk", "root=\(image)"],
+      environment: ["KLUIS_VAULT": kluis.vault, "KLUIS_CACHE": kluis.path("cache")])
+    _ = backup.wait { kluis.vaultFiles().contains { $0.hasSuffix(".pack") } }
+    backup.send(SIGHUP)
+    backup.wait().expect(0)
+    kluis.expect("m", restores: image)
+  }
+
   @Test(.enabled(if: canAttach && canMount, "needs the right to make block devices"))
   func `a block device that is mounted is not overwritten, and one of no bytes is no disk`()
     throws
@@ -55,10 +101,5 @@ import Testing
     kluis("restore", "vm", "m", "--as", "n", "--to", place).expect(0)
     #expect(haveSameBytes("\(place)/n-root.img", image))
     #expect(!files(under: place).contains { $0.contains("partial") })
-  }
-
-  private func makeFileSystem(_ image: String) {
-    _ = ImageFile(image, byteCount: 4 << 20)
-    run("mke2fs", "-q", "-t", "ext4", image)
   }
 }

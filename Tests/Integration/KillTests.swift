@@ -63,7 +63,7 @@ import Testing
     kluis.expect(point, restores: image)
   }
 
-  @Test(arguments: [SIGINT, SIGTERM])
+  @Test(arguments: [SIGINT, SIGTERM, SIGHUP])
   func `a backup that is stopped says that nothing was harmed, and the next one goes on`(
     signal: Int32
   ) throws {

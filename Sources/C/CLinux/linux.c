@@ -211,6 +211,10 @@ static void interrupts(sigset_t *set) {
   sigemptyset(set);
   sigaddset(set, SIGINT);
   sigaddset(set, SIGTERM);
+  struct sigaction hangup;
+  if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN) {
+    sigaddset(set, SIGHUP);
+  }
 }
 
 void linux_block_interrupts(void) {
@@ -226,6 +230,29 @@ int linux_wait_for_interrupt(void) {
   while (sigwait(&set, &number) != 0) {
   }
   return number;
+}
+
+void linux_end_for_want_of(const char *what) {
+  dprintf(STDERR_FILENO, "kluis: the system gives this process no more %s\n", what);
+  _exit(1);
+}
+
+void linux_keep_standard_descriptors(void) {
+  for (int fd = 0; fd <= 2; fd++) {
+    if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+    // The lowest free number is this one.
+    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+  }
+}
+
+int64_t linux_flush_printed(void) {
+  if (fflush(stdout) != 0) return -errno;
+  return ferror(stdout) ? -EIO : 0;
+}
+
+uint64_t linux_open_file_limit(void) {
+  struct rlimit limit;
+  return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 1024;
 }
 
 int linux_available_cores(void) {

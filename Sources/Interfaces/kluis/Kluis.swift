@@ -37,8 +37,32 @@ struct Kluis: ParsableCommand {
   @OptionGroup var shared: SharedOptions
 
   static func main() {
+    linux_keep_standard_descriptors()
     linux_block_interrupts()
-    main(nil)
+    do {
+      var command = try parseAsRoot()
+      do { try command.run() } catch let error as ValidationError {
+        let name = Self.path(to: type(of: command)).joined(separator: " ")
+        printError("kluis: \(error.message)\n  See '\(name) --help' for more information.")
+        throw ExitCode.validationFailure
+      }
+      do { try flushPrinted() } catch {
+        printError("kluis: \(error)")
+        throw ExitCode(Status.failed)
+      }
+    } catch { exit(withError: error) }
+  }
+
+  /// How a command is called, from the program's name on.
+  private static func path(
+    to command: any ParsableCommand.Type, from parent: any ParsableCommand.Type = Kluis.self
+  ) -> [String] {
+    if command == parent { return [parent._commandName] }
+    for child in parent.configuration.subcommands {
+      let path = path(to: command, from: child)
+      if !path.isEmpty { return [parent._commandName] + path }
+    }
+    return []
   }
 }
 

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// Memory of a fixed size that begins on a page, for reading and writing disks.
@@ -69,7 +70,7 @@ func mapMemory(_ byteCount: Int) -> UnsafeMutableRawPointer {
   precondition(byteCount > 0, "a buffer holds at least one byte")
   let memory = mmap(
     nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-  precondition(memory != MAP_FAILED, "the system has no memory left for \(byteCount) bytes")
+  if memory == MAP_FAILED { linux_end_for_want_of("memory") }
   return memory!
 }
 

@@ -188,6 +188,11 @@ package func readSmallFile(_ path: FilePath, limit: Int) throws(FileError) -> [U
   return Array(bytes.prefix(count))
 }
 
+/// How many files this process may have open at once.
+package func openFileLimit() -> Int {
+  Int(clamping: linux_open_file_limit())
+}
+
 /// Where writes past the page cache have to begin and end, on any disk.
 private let directAlignment = 4096
 

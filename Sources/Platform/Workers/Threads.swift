@@ -24,7 +24,7 @@ package final class WorkerThread: Sendable {
         do { try outcome.body() } catch { outcome.error.withLock { $0 = error } }
         return nil
       }, Unmanaged.passRetained(outcome).toOpaque())
-    precondition(status == 0, "the system starts no more threads (errno \(status))")
+    if status != 0 { linux_end_for_want_of("threads") }
     self.handle = handle
     self.outcome = outcome
   }

@@ -6,7 +6,8 @@ package import SystemPackage
 /// A store in a directory tree of the host.
 package final class DirectoryStore: Store {
   package let directory: FilePath
-  private let openFiles = OpenFiles(capacity: 64)
+  // A vault has up to seven stores, which together keep less than half of what may be open.
+  private let openFiles = OpenFiles(capacity: min(64, max(1, openFileLimit() / 16)))
   private let temporaryCount = Atomic(0)
 
   package init(_ directory: FilePath) { self.directory = directory }

@@ -67,6 +67,12 @@ void linux_start_writeback(int fd, uint64_t offset, uint64_t count);
 const void *linux_map(int fd, size_t count, int *error);
 void linux_unmap(const void *base, size_t count);
 
+/// Writes out what C's standard output has kept back. Fails as well where writing failed before.
+int64_t linux_flush_printed(void);
+
+/// How many files this process may have open at once.
+uint64_t linux_open_file_limit(void);
+
 /// Cores this process may use, at least 1.
 int linux_available_cores(void);
 
@@ -81,9 +87,17 @@ _Bool linux_wait_for_input(int fd, int milliseconds);
 /// Keeps this process's memory out of core files, and from other processes of its user.
 void linux_hide_memory(void);
 
-/// Blocks SIGINT and SIGTERM in this thread and all that it will start.
+/// Blocks SIGINT, SIGTERM and, unless it was to be ignored as by nohup, SIGHUP in this thread and
+/// all that it will start.
 void linux_block_interrupts(void);
-/// Waits for SIGINT or SIGTERM and returns its number.
+/// Waits for one of those signals and returns its number.
 int linux_wait_for_interrupt(void);
+
+/// Ends the process, saying what the system gives no more of: as good as a kill, at any moment.
+_Noreturn void linux_end_for_want_of(const char *what);
+
+/// Opens standard input, output and error where they are closed, so that no other file gets their
+/// numbers and what is printed; using them fails as before.
+void linux_keep_standard_descriptors(void);
 
 #endif

@@ -24,13 +24,25 @@ func jsonBytes(_ value: some Encodable) throws -> [UInt8] {
   return Array(try encoder.encode(value))
 }
 
-/// Raised by Ctrl-C and by SIGTERM; a second Ctrl-C ends the process at once.
+/// Writes out what `print` has kept back.
+///
+/// - Throws: ``OutputError``.
+func flushPrinted() throws(OutputError) {
+  let outcome = linux_flush_printed()
+  if outcome < 0 { throw OutputError(cause: Errno(rawValue: Int32(truncatingIfNeeded: -outcome))) }
+}
+
+/// Raised by Ctrl-C, SIGTERM and the end of the terminal; a second Ctrl-C ends the process at once.
 func interruptible() -> Cancellation {
   let cancellation = Cancellation()
   _ = WorkerThread {
     while true {
-      _ = linux_wait_for_interrupt()
-      if cancellation.isRequested { _exit(Status.interrupted) }
+      let signal = linux_wait_for_interrupt()
+      if cancellation.isRequested {
+        // The kernel and the shell both tell that the terminal is gone.
+        if signal == SIGHUP { continue }
+        _exit(Status.interrupted)
+      }
       cancellation.request()
       printError("\nstopping; press Ctrl-C again to stop at once (that harms nothing either)")
     }
