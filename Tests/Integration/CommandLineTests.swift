@@ -18,13 +18,51 @@ import Testing
     ["backup", "m", "--disk", "a=x", "--disk", "a=y"], ["backup", "new-machine"],
     ["init", "v2", "--redundancy", "single", "--chunk-size", "12345"],
     ["init", "v2", "--redundancy", "quadruple"], ["init", "v2", "--compression", "lzma"],
-    ["restore", "disk", "m", "--to", "x", "--tier", "moon"],
+    ["restore", "disk", "m", "--to", "x", "--tier", "moon"], ["init", ""],
+    ["init", "v2", "--redundancy", "single", "--snapshots", ""], ["add-copy", ""],
+    ["restore", "disks", "m", "--to", ""], ["restore", "vm", "m", "--as", "n", "--to", ""],
+    ["init", "v2", "--copy", "a"], ["backup", "m", "--disk", "a=x", "--tag", "a=b\nc"],
+    ["backup", "m", "--disk", "a=x", "--tag", "k=1", "--tag", "k=2"],
   ])
   func `a wrong command line ends with status 64 and says what to look at`(
     arguments: [String]
   ) {
     let outcome = kluis.run(arguments).expect(64)
     #expect(outcome.output.isEmpty && outcome.errors.contains("help"), "\(outcome)")
+  }
+
+  @Test func `a mistake that shows late is explained for its own command`() {
+    kluis("backup", "new").expect(64, saying: "See 'kluis backup --help'")
+    kluis("init", "v2", "--chunk-size", "5K").expect(64, saying: "See 'kluis init --help'")
+    kluis("backup", "m", "--disk", "a=x", "--disk", "a=y").expect(64, saying: "called 'a'")
+  }
+
+  @Test func `every example of every help is one line of 80 columns`() {
+    var waiting = [[String]()]
+    var examples = 0
+    while let command = waiting.popLast() {
+      let help = kluis.run(command + ["--help"]).expect(0).output
+      var section = ""
+      for line in help.split(separator: "\n", omittingEmptySubsequences: false) {
+        if line.hasSuffix(":") || line.isEmpty { section = String(line) }
+        if section == "EXAMPLES:", line != "EXAMPLES:" {
+          #expect(line.hasPrefix("  ") && line.count <= 80, "\(command): \(line)")
+          examples += 1
+        }
+        if section == "SUBCOMMANDS:", line.hasPrefix("  "), !line.hasPrefix("   ") {
+          waiting.append(command + [String(line.split(separator: " ")[0])])
+        }
+      }
+    }
+    #expect(examples > 60)
+  }
+
+  @Test func `a machine whose disks are named anew is told which it loses`() throws {
+    let image = makeSmallImage()
+    kluis("backup", "m", "--disk", "root=\(image)", "--disk", "data=\(image)").expect(0)
+    let outcome = kluis("backup", "m", "--disk", "data=\(image)").expect(0)
+    #expect(outcome.errors.contains("without") && outcome.errors.contains("root"), "\(outcome)")
+    #expect(kluis("backup", "m").expect(0).errors.isEmpty)
   }
 
   @Test(arguments: [[], ["help"], ["--help"], ["backup", "--help"], ["--version"]])

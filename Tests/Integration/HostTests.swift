@@ -67,6 +67,21 @@ import Testing
     kluis.expect("m", restores: image)
   }
 
+  @Test(arguments: [60, 40, 20, 8])
+  func `on a narrow terminal progress keeps to a line and says how far it is`(columns: Int) throws {
+    _ = try kluis.backUp("m", noise(12 << 20))
+    let terminal = TerminalProgram(
+      [
+        "bash", "-c", "stty cols \(columns); exec \(Kluis.program) scrub --limit-rate 8M --restart",
+      ], environment: ["KLUIS_VAULT": kluis.vault], directory: kluis.scratch.path)
+    #expect(terminal.wait() == 0)
+    let end = "\u{1B}[K"
+    let lines = terminal.screen.split(separator: "\r").filter { $0.hasSuffix(end) && $0 != end }
+      .map { $0.dropLast(end.count) }
+    #expect(!lines.isEmpty && lines.allSatisfy { $0.contains(" %") }, "\(terminal.screen)")
+    #expect(lines.allSatisfy { $0.count < columns }, "\(terminal.screen)")
+  }
+
   @Test(.enabled(if: canAttach && canMount, "needs the right to make block devices"))
   func `a block device that is mounted is not overwritten, and one of no bytes is no disk`()
     throws

@@ -61,6 +61,7 @@ import Testing
         ["init", kluis.path("v2"), "--redundancy", "single"],
         ["format", "id", "redundancy", "stores"]
       ),
+      (["recover", "web01"], ["machine", "outcome"]),
     ]
     for (command, keys) in reports {
       let outcome = kluis.run(command + ["--json"]).expect(0)

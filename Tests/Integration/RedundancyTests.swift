@@ -79,7 +79,7 @@ import Testing
     let (a, b) = (kluis.scratch.directory("a"), kluis.scratch.directory("b"))
     run("mount", "--bind", a, b)
     defer { run("umount", b) }
-    kluis("init", "vault", "--copy", a, "--copy", b).expect(1, saying: "is named as two stores")
+    kluis("init", "vault", "--copy", a, "--copy", b).expect(64, saying: "is named as two stores")
   }
 
   @Test(.enabled(if: canMount, "needs the right to mount a file system"))

@@ -15,16 +15,19 @@ struct BackupCommand: ParsableCommand {
     discussion: """
       The first run protects the machine: it names a definition (Kluis's own JSON or a libvirt \
       domain XML) or disks; later ones need only the machine's name, and read the definition anew. \
-      A disk is a raw image, a fixed-size VHD or a block device. Stopped at any moment, a backup \
+      Disks that are named anew take the place of those before. A disk is a raw image, a \
+      fixed-size VHD or a block device. Stopped at any moment, a backup \
       leaves earlier points as they were, and the next run goes on from what was stored.
 
       EXAMPLES:
         kluis backup web01 --disk root=/images/web01.img
         kluis backup web01
         kluis backup db01 --definition /etc/libvirt/qemu/db01.xml --exclude vdc
-        kluis backup db01 --pre-freeze 'virsh domfsfreeze db01' --post-thaw 'virsh domfsthaw db01'
-        kluis backup safe01 --disk root=/images/safe01.img --secret luks=/root/safe01.key
-        kluis backup db01 --disk root=/dev/vg0/db01 --disk data=/images/db01.img --tag why=upgrade
+        kluis backup db01 --pre-freeze 'virsh domfsfreeze db01' \\
+          --post-thaw 'virsh domfsthaw db01'
+        kluis backup safe01 --disk root=safe01.img --secret luks=/root/safe01.key
+        kluis backup db01 --disk root=/dev/vg0/db01 --disk data=/images/db01.img
+        kluis backup db01 --tag why=upgrade
       """)
 
   @ParentCommand var kluis: Kluis
@@ -99,6 +102,7 @@ struct BackupCommand: ParsableCommand {
   private func takePoint(_ vault: Vault, _ session: Session) throws -> RecoveryPoint {
     let known = try knownMachine(vault, session)
     try refuseUnfinishedRestore(known)
+    tellOfDisksLeftOut(known)
     var backup = Backup(machine: machine, disks: try chosenDisks(known))
     backup.quiescence = consistency.quiescence
     backup.secrets = try secretSources(known)
@@ -136,11 +140,21 @@ struct BackupCommand: ParsableCommand {
     guard disks.isEmpty || definition == nil && selection.chosen == nil else {
       throw ValidationError("--disk names disks one by one, and --definition a whole machine")
     }
-    guard Set(disks.map(\.name)).count == disks.count else {
-      throw ValidationError("two disks have the same name")
-    }
-    guard Set(secrets.map(\.name)).count == secrets.count else {
-      throw ValidationError("two secrets have the same name")
+    try refuseTwins(disks.map(\.name), "disks")
+    try refuseTwins(secrets.map(\.name), "secrets")
+    try refuseTwins(tags.map(\.name), "tags")
+    for tag in tags { try refuseControlCharacters("\(tag.name)=\(tag.value)") }
+  }
+
+  private func refuseTwins(_ names: [String], _ what: String) throws {
+    let twin = names.indices.first { names[..<$0].contains(names[$0]) }
+    if let twin { throw ValidationError("two \(what) are called \(quoted(names[twin]))") }
+  }
+
+  /// What a list shows must not move the cursor of whoever reads it.
+  private func refuseControlCharacters(_ tag: String) throws {
+    for scalar in tag.unicodeScalars where scalar.properties.generalCategory == .control {
+      throw ValidationError("tag \(quoted(tag)): it holds a control character")
     }
   }
 
@@ -161,6 +175,15 @@ struct BackupCommand: ParsableCommand {
     if let (path, _) = try SwapJournal.find(of: machine, beside: places) {
       throw InPlaceError.unfinished(path, machine: machine)
     }
+  }
+
+  /// Whoever names one disk to have it as well loses the others, and had better know.
+  private func tellOfDisksLeftOut(_ known: Machine?) {
+    let left = (known?.disks ?? []).map(\.name).filter { !disks.map(\.name).contains($0) }
+    if disks.isEmpty || left.isEmpty { return }
+    printError(
+      "warning: from now on \(machine) is backed up without what it had before and was not named: "
+        + left.joined(separator: ", "))
   }
 
   /// What was named, else what the machine's last backup took.

@@ -14,7 +14,7 @@ struct Create: ParsableCommand {
 
       EXAMPLES:
         kluis create --template /images/web01-disks/template.json
-        kluis create --template /images/web01-disks/template.json --to /images --move-disks
+        kluis create --template web01-disks/template.json --to /images --move-disks
       """)
 
   @ParentCommand var kluis: Kluis

@@ -17,7 +17,7 @@ struct Init: ParsableCommand {
 
       EXAMPLES:
         kluis init /backup/vault --redundancy single
-        kluis init /backup/vault --copy /disk1/vault --copy /disk2/vault --copy /disk3/vault
+        kluis init /backup/vault --copy /disk1/v --copy /disk2/v --copy /disk3/v
         kluis init /backup/vault --redundancy grs --secondary /mnt/elsewhere/vault
         kluis init /backup/vault --encrypt --passphrase-file /root/kluis.pass
         kluis init /backup/vault --snapshots /fast/snapshots --compression zstd:3
@@ -27,7 +27,7 @@ struct Init: ParsableCommand {
   @OptionGroup var shared: SharedOptions
 
   @Argument(help: "The directory of the vault; made if missing.", completion: .directory)
-  var vault: String
+  var vault: Place
 
   @Option(help: "How many copies: single, lrs, zrs or grs.")
   var redundancy: Redundancy = .lrs
@@ -37,19 +37,20 @@ struct Init: ParsableCommand {
     help: ArgumentHelp(
       "A store of the vault tier, best on a disk of its own; three times.", valueName: "dir"),
     completion: .directory)
-  var copies: [String] = []
+  var copies: [Place] = []
 
   @Option(
     name: .customLong("secondary"),
     help: ArgumentHelp(
       "A store of the secondary region, for grs; one to three times.", valueName: "dir"),
     completion: .directory)
-  var secondaries: [String] = []
+  var secondaries: [Place] = []
 
   @Option(
-    help: ArgumentHelp("A store for the snapshot tier, or none.", valueName: "dir|none"),
+    help: ArgumentHelp(
+      "A store for the snapshot tier, or none; none without it.", valueName: "dir|none"),
     completion: .directory)
-  var snapshots = "none"
+  var snapshots: Place?
 
   @Option(help: "Chunks' size on average: 16K to 1M, a power of two.")
   var chunkSize = Size(byteCount: 65_536)
@@ -68,11 +69,11 @@ struct Init: ParsableCommand {
       session in
       var plan = try plan()
       plan.credential = try credential(session)
-      let made = try Vault.create(plan, now: .now)
+      let made = try make(plan)
       if session.options.json { return try printJSON(made.descriptor) }
       session.say(
-        "made \(encrypt ? "encrypted " : "")vault \(made.descriptor.id) at \(vault), redundancy "
-          + redundancy.rawValue)
+        "made \(encrypt ? "encrypted " : "")vault \(made.descriptor.id) at \(vault.path), "
+          + "redundancy \(redundancy.rawValue)")
       for (store, place) in zip(made.descriptor.stores, made.places) {
         session.say("  \(store.tier.rawValue) store \(place)")
       }
@@ -80,7 +81,15 @@ struct Init: ParsableCommand {
       if encrypt {
         session.say("print a recovery sheet, for the day the key is lost: kluis key export")
       }
-      session.say("next: kluis --vault \(vault) backup NAME --disk root=IMAGE")
+      let place = Text.word(vault.path.string)
+      session.say("next: kluis --vault \(place) backup NAME --disk root=IMAGE")
+    }
+  }
+
+  private func make(_ plan: Vault.Plan) throws -> Vault {
+    do { return try Vault.create(plan, now: .now) } catch VaultError.unsupported(let what) {
+      // What was asked for cannot be; nothing is wrong with the disks.
+      throw ValidationError(what)
     }
   }
 
@@ -105,11 +114,11 @@ struct Init: ParsableCommand {
     guard let sizes = ChunkSizes(average: Int(clamping: chunkSize.byteCount)) else {
       throw ValidationError("--chunk-size is a power of two from 16K to 1M")
     }
-    var plan = Vault.Plan(path: FilePath(vault))
-    plan.snapshots = snapshots == "none" ? nil : FilePath(snapshots)
+    var plan = Vault.Plan(path: vault.path)
+    plan.snapshots = snapshots?.path == "none" ? nil : snapshots?.path
     plan.redundancy = redundancy
-    plan.copies = copies.map { FilePath($0) }
-    plan.secondaries = secondaries.map { FilePath($0) }
+    plan.copies = copies.map(\.path)
+    plan.secondaries = secondaries.map(\.path)
     plan.sizes = sizes
     plan.compression = compression
     return plan
@@ -126,6 +135,18 @@ struct Init: ParsableCommand {
 }
 
 extension Redundancy: ExpressibleByArgument {}
+
+/// A file or directory that is named on the command line.
+struct Place: ExpressibleByArgument {
+  let path: FilePath
+
+  /// Refuses an empty one, which a script makes of a variable that is not set, and which would mean
+  /// the current directory.
+  init?(argument: String) {
+    if argument.isEmpty { return nil }
+    path = FilePath(argument)
+  }
+}
 
 extension CompressionSetting: ExpressibleByArgument {
   public init?(argument: String) { self.init(argument) }

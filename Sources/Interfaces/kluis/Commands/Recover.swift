@@ -38,12 +38,22 @@ struct Recover: ParsableCommand {
       let disks = try disks(session)
       guard let (path, journal) = try SwapJournal.find(of: machine, beside: disks) else {
         try SwapJournal.removeDrafts(of: machine, beside: disks)
+        if session.options.json {
+          return try printJSON(RecoverReport(machine: machine, outcome: .nothing, point: nil))
+        }
         return session.say("nothing to recover: no in-place restore of \(machine) was stopped")
       }
-      switch try journal.recover(at: path) {
-      case .undone: session.say("\(machine) has its old disks; what was being built is removed")
-      case .done: session.say("\(machine) has the disks of \(journal.point)")
+      let isDone = try journal.recover(at: path) == .done
+      if session.options.json {
+        return try printJSON(
+          RecoverReport(
+            machine: machine, outcome: isDone ? .done : .undone,
+            point: isDone ? journal.point : nil))
       }
+      session.say(
+        isDone
+          ? "\(machine) has the disks of \(journal.point)"
+          : "\(machine) has its old disks; what was being built is removed")
     }
   }
 
@@ -60,6 +70,18 @@ struct Recover: ParsableCommand {
     }
     return [FilePath(directory).appending(machine)]
   }
+}
+
+private struct RecoverReport: Encodable {
+  enum Outcome: String, Encodable {
+    /// No restore had been stopped; the machine has its old disks; it has the point's.
+    case nothing, undone, done
+  }
+
+  let machine: String
+  let outcome: Outcome
+  /// The point whose disks the machine has.
+  let point: String?
 }
 
 struct Replaced: ParsableCommand {

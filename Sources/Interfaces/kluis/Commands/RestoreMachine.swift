@@ -57,7 +57,7 @@ struct RestoreVM: ParsableCommand {
   @Option(
     help: ArgumentHelp("The new machine's directory; made if missing.", valueName: "dir"),
     completion: .directory)
-  var to: String?
+  var to: Place?
 
   @Option(help: "The images' format: raw or vhd-fixed; raw without it.")
   var format: ImageFormat?
@@ -89,7 +89,7 @@ struct RestoreVM: ParsableCommand {
           isDelta: delta, secretsKey: try options.secretsKey.read(for: source.vault)
         ).run(source)
       }
-      var restore = MachineRestore(source.point, as: name, in: try absolutePath(FilePath(to)))
+      var restore = MachineRestore(source.point, as: name, in: try absolutePath(to.path))
       restore.format = format ?? .raw
       restore.keepsIDs = keepIds
       restore.secretsDirectory = try options.secretsDirectory
@@ -97,7 +97,8 @@ struct RestoreVM: ParsableCommand {
         try restore.run(
           from: source.open, progress: progress, cancellation: session.cancellation)
       }
-      try options.report(source.point, definition, to: to, since: source.started, session)
+      try options.report(
+        source.point, definition, to: to.path.string, since: source.started, session)
     }
   }
 }
@@ -125,7 +126,7 @@ struct RestoreDisks: ParsableCommand {
   @Option(
     help: ArgumentHelp("The directory; made if missing.", valueName: "dir"),
     completion: .directory)
-  var to: String
+  var to: Place
 
   @Option(help: "The images' format: raw or vhd-fixed.")
   var format: ImageFormat = .raw
@@ -137,7 +138,7 @@ struct RestoreDisks: ParsableCommand {
 
   func run() throws {
     try options.run([kluis.shared, shared], point) { source, session in
-      var restore = TemplateRestore(source.point, in: try absolutePath(FilePath(to)))
+      var restore = TemplateRestore(source.point, in: try absolutePath(to.path))
       restore.disks = disks
       restore.secretsDirectory = try options.secretsDirectory
       restore.format = format
@@ -145,7 +146,7 @@ struct RestoreDisks: ParsableCommand {
         try restore.run(
           from: source.open, progress: progress, cancellation: session.cancellation)
       }
-      try options.report(source.point, template, to: to, since: source.started, session)
+      try options.report(source.point, template, to: to.path.string, since: source.started, session)
     }
   }
 }

@@ -27,7 +27,7 @@ struct RestoreSecrets: ParsableCommand {
   @Option(
     help: ArgumentHelp("A directory; made if missing.", valueName: "dir"),
     completion: .directory)
-  var to: String
+  var to: Place
 
   @OptionGroup var secretsKey: SecretsKeyOption
 
@@ -35,7 +35,7 @@ struct RestoreSecrets: ParsableCommand {
     try Session.run([kluis.shared, shared], harmless: "The vault is as it was.") { session in
       let vault = try session.openVault()
       let point = try vault.point(point, notices: session.notices).point
-      let names = try SecretFiles(directory: FilePath(to), secretsKey: secretsKey)
+      let names = try SecretFiles(directory: to.path, secretsKey: secretsKey)
         .write(point, of: vault, session)
       if session.options.json { try printJSON(names) }
     }

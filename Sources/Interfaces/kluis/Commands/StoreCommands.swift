@@ -1,6 +1,5 @@
 import ArgumentParser
 import Maintenance
-import SystemPackage
 import Tiers
 import Vaults
 import Workers
@@ -20,7 +19,7 @@ struct AddCopy: ParsableCommand {
   @OptionGroup var shared: SharedOptions
 
   @Argument(help: "An empty directory; made if missing.", completion: .directory)
-  var directory: String
+  var directory: Place
 
   @Option(help: "The tier that it joins: vault or secondary.")
   var tier: JoinedTier = .vault
@@ -36,7 +35,7 @@ struct AddCopy: ParsableCommand {
       try vault.require(tier.name).requireReadable()
       try StoreChange(session: session).run("add-copy") { progress in
         try Restructuring(of: vault, notices: session.notices).addCopy(
-          at: FilePath(directory), to: tier.name, progress: progress,
+          at: directory.path, to: tier.name, progress: progress,
           cancellation: session.cancellation)
       }
     }
@@ -58,10 +57,10 @@ struct ReplaceCopy: ParsableCommand {
   @OptionGroup var shared: SharedOptions
 
   @Argument(help: "The store that is let go.", completion: .directory)
-  var old: String
+  var old: Place
 
   @Argument(help: "An empty directory; made if missing.", completion: .directory)
-  var new: String
+  var new: Place
 
   func run() throws {
     try Session.run([kluis.shared, shared], harmless: StoreChange.harmless) { session in
@@ -69,7 +68,7 @@ struct ReplaceCopy: ParsableCommand {
       let vault = try session.openVault(telling: Notices())
       try StoreChange(session: session).run("replace-copy") { progress in
         try Restructuring(of: vault, notices: session.notices).replaceCopy(
-          at: FilePath(old), by: FilePath(new), progress: progress,
+          at: old.path, by: new.path, progress: progress,
           cancellation: session.cancellation)
       }
     }
@@ -99,21 +98,21 @@ struct Convert: ParsableCommand {
     name: .customLong("copy"),
     help: ArgumentHelp("A store that the vault tier gets.", valueName: "dir"),
     completion: .directory)
-  var copies: [String] = []
+  var copies: [Place] = []
 
   @Option(
     name: .customLong("secondary"),
     help: ArgumentHelp("A store of the secondary region, for grs.", valueName: "dir"),
     completion: .directory)
-  var secondaries: [String] = []
+  var secondaries: [Place] = []
 
   func run() throws {
     try Session.run([kluis.shared, shared], harmless: StoreChange.harmless) { session in
       let vault = try session.openVault()
       try StoreChange(session: session).run("convert") { progress in
         try Restructuring(of: vault, notices: session.notices).convert(
-          to: redundancy, copies: copies.map { FilePath($0) },
-          secondaries: secondaries.map { FilePath($0) }, progress: progress,
+          to: redundancy, copies: copies.map(\.path), secondaries: secondaries.map(\.path),
+          progress: progress,
           cancellation: session.cancellation)
       }
     }

@@ -52,28 +52,31 @@ final class ProgressDisplay: Sendable {
   }
 
   private func bar(_ now: ContinuousClock.Instant) -> String {
-    let text = line(now)
+    let text = line(now, within: columns - 1)
     let room = columns - text.count - 4
-    guard room >= 10 else { return String(text.prefix(max(0, columns - 1))) }
+    guard room >= 10 else { return text }
     let width = min(room, 40)
     let full = Int((fraction * Double(width)).rounded(.down))
     let bar = String(repeating: "█", count: full) + String(repeating: "░", count: width - full)
     return "\(text)  \(bar)"
   }
 
-  private func line(_ now: ContinuousClock.Instant) -> String {
+  /// - Parameter columns: where the room is small, what matters less is left out.
+  private func line(_ now: ContinuousClock.Instant, within columns: Int = .max) -> String {
     let done = progress.doneBytes.load(ordering: .relaxed)
     let expected = progress.expectedBytes.load(ordering: .relaxed)
     let seconds = started.duration(to: now) / .seconds(1)
-    var parts = [
-      "\(title)  \(Int(fraction * 100)) %", "\(Text.size(done)) of \(Text.size(expected))",
-    ]
-    parts.append(Text.rate(done, seconds: seconds))
+    let percent = "\(Int(fraction * 100)) %"
+    let rate = Text.rate(done, seconds: seconds)
+    var left: [String] = []
     if done > 0, expected > done {
-      let left = seconds / Double(done) * Double(expected - done)
-      parts.append("\(Text.duration(left)) left")
+      left = ["\(Text.duration(seconds / Double(done) * Double(expected - done))) left"]
     }
-    return parts.joined(separator: "  ")
+    let lines = [
+      [title, percent, "\(Text.size(done)) of \(Text.size(expected))", rate] + left,
+      [title, percent, rate] + left, [title, percent] + left, [percent] + left, [percent],
+    ].map { $0.joined(separator: "  ") }
+    return lines.first { $0.count <= columns } ?? ""
   }
 
   private var fraction: Double {

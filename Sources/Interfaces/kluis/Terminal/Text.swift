@@ -35,6 +35,15 @@ enum Text {
     "\(count) \(noun)\(count == 1 ? "" : "s")"
   }
 
+  /// `text` as one word of a shell's command line.
+  static func word(_ text: String) -> String {
+    let plain = text.utf8.allSatisfy { byte in
+      (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+        || (UInt8(ascii: "+")...UInt8(ascii: "9")).contains(byte) || byte == UInt8(ascii: "_")
+    }
+    return plain && !text.isEmpty ? text : "'\(text.replacing("'", with: "'\\''"))'"
+  }
+
   /// One decimal below a hundred, none above.
   static func decimal(_ value: Double) -> String {
     if value >= 99.95 { return String(Int(value.rounded())) }
