@@ -55,6 +55,7 @@ import Testing
     let typed = kluis.makePassphraseFile("pass.txt", "anything")
     kluis.with(passphraseFile: typed)("points")
       .expect(1, saying: "no key slot for a passphrase: see `kluis key list`")
+    kluis.with(passphraseFile: typed)("key", "list").expect(0, saying: "key-file")
     kluis("key", "add", "--new-passphrase-file", typed).expect(0)
     let wrong = kluis.makePassphraseFile("wrong.txt", "anything else")
     kluis.with(passphraseFile: wrong)("points")

@@ -70,12 +70,37 @@ import Workers
   @Test("a place that cannot be is refused", arguments: [true, false])
   func places(replacing: Bool) throws {
     expectTargetError("no directory") { try restore(to: "none/disk", replacing: replacing) }
-    if replacing {
-      expectTargetError("neither a file nor a block device") {
-        try restore(to: "out", replacing: true)
-      }
+    expectTargetError("neither a file nor a block device") {
+      try restore(to: "out", replacing: replacing)
     }
     #expect(try leftovers() == [])
+  }
+
+  @Test("an image that somebody has locked or open for writing is not replaced")
+  func inUse() throws {
+    let path = directory.appending("out/disk")
+    try writeFile([1, 2, 3], to: path)
+    for locking in [true, false] {
+      let file = try File.openForWriting(path)
+      if locking { try file.lock() }
+      #expect(throws: MachineRunsError.self) { try restore(to: "out/disk", replacing: true) }
+      _ = consume file
+    }
+    #expect(try readFile(path) == [1, 2, 3] && leftovers() == ["disk"])
+    try restore(to: "out/disk", replacing: true)
+  }
+
+  @Test("what a restore left that was killed is removed by the next to the same name, and no more")
+  func abandoned() throws {
+    let others = [".disk.live.partial", ".disk.partial", ".disk.7.part", ".other.7.partial"]
+    for name in others + [".disk.7.partial", ".disk.8.partial"] {
+      try writeFile([1], to: directory.appending("out/\(name)"))
+    }
+    let running = try File.openForWriting(directory.appending("out/.disk.8.partial"))
+    try running.lock()
+    try restore(to: "out/disk")
+    #expect(try Set(leftovers()) == Set(others + [".disk.8.partial", "disk"]))
+    _ = consume running
   }
 
   @Test("a restore that is stopped leaves no file and what was there before")

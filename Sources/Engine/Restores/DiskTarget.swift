@@ -51,13 +51,17 @@ final class DiskTarget: RegionTarget {
   /// Whether all of it is zeros before anything is written.
   private let isBlank: Bool
 
-  /// - Throws: ``TargetError``, ``FileError``.
+  /// - Throws: ``TargetError``, ``FileError``; ``MachineRunsError`` where what would be replaced is
+  ///   in use.
   init(_ path: FilePath, byteCount: UInt64, replacing: Bool) throws {
     self.path = path
     self.replacing = replacing
-    let status = try fileStatus(path)
-    if status != nil, !replacing { throw TargetError.exists(path) }
-    switch status?.kind {
+    let kind = try fileStatus(path)?.kind
+    if kind == .regular || kind == .blockDevice {
+      if !replacing { throw TargetError.exists(path) }
+      try requireUnused(path)
+    }
+    switch kind {
     case .blockDevice:
       do throws(FileError) { file = try File.openDeviceForWriting(path) } catch {
         throw error.cause == .resourceBusy ? TargetError.inUse(path) : error
@@ -78,7 +82,10 @@ final class DiskTarget: RegionTarget {
       file = try File.create(partial)
       temporary = partial
       isBlank = true
-      do { try file.setByteCount(byteCount) } catch {
+      do {
+        try file.setByteCount(byteCount)
+        if try lock(file) { try Self.removeAbandoned(of: path, besides: partial) }
+      } catch {
         discard(partial)
         throw error
       }
@@ -109,6 +116,20 @@ final class DiskTarget: RegionTarget {
     return parent(of: path).appending(".\(name).\(UInt32.random(in: .min ... .max)).partial")
   }
 
+  /// Removes what restores to this name have left that were killed: what nobody has locked.
+  private static func removeAbandoned(of path: FilePath, besides own: FilePath) throws {
+    let (start, end) = (".\(path.lastComponent?.string ?? "").", ".partial")
+    let directory = parent(of: path)
+    for entry in try directoryEntries(directory) ?? []
+    where entry.hasPrefix(start) && entry.hasSuffix(end) && entry != own.lastComponent?.string {
+      guard UInt32(entry.dropFirst(start.count).dropLast(end.count)) != nil else { continue }
+      let other = directory.appending(entry)
+      // What is another's, or gone by now, is none of this restore's business.
+      do { if try File.openForReading(other).isLocked { continue } } catch { continue }
+      discard(other)
+    }
+  }
+
   func write(_ bytes: RawSpan, at offset: UInt64) throws { try file.write(bytes, at: offset) }
 
   /// A blank image is all holes already.
@@ -127,6 +148,19 @@ final class DiskTarget: RegionTarget {
   /// Removes what was written, after a failure.
   func abandon() {
     if let temporary { discard(temporary) }
+  }
+}
+
+/// Shows others that the file is being written, for as long as it is open; false where the file
+/// system knows no locks.
+private func lock(_ file: borrowing File) throws(FileError) -> Bool {
+  do throws(FileError) {
+    try file.lock()
+    return true
+  } catch {
+    let unknown: [Errno] = [.noLocks, .noFunction, .notSupported, .invalidArgument]
+    if unknown.contains(error.cause) { return false }
+    throw error
   }
 }
 

@@ -31,7 +31,7 @@ struct KeyList: ParsableCommand {
 
   func run() throws {
     try Session.run([shared], harmless: "Nothing was changed.") { session in
-      let vault = try session.openVault(.ifGiven)
+      let vault = try session.openVault(.none)
       if session.options.json { return try printJSON(vault.keySlots.map(SlotReport.init)) }
       if vault.keySlots.isEmpty { return print("the vault is not encrypted") }
       var table = Table(["slot", "kind", "created", "work", "label"])
