@@ -31,7 +31,7 @@ let package = Package(
     .systemLibrary(name: "CZlib", path: "\(kluis)/C/CZlib", pkgConfig: "zlib"),
     .systemLibrary(name: "CZstd", path: "\(kluis)/C/CZstd", pkgConfig: "libzstd"),
     .systemLibrary(name: "CCrypto", path: "\(kluis)/C/CCrypto", pkgConfig: "libcrypto"),
-    module("Bytes", in: "Platform"),
+    module("Bytes", in: "Platform", uses: ["CLinux"]),
     module("Files", in: "Platform", uses: ["CLinux", "Bytes"], packages: [system]),
     module("Workers", in: "Platform", uses: ["CLinux"]),
     module("Hashing", in: "Codecs", uses: ["CCrypto", "CMultiBuffer", "Bytes"]),
