@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -162,6 +163,18 @@ int64_t linux_punch_hole(int fd, uint64_t offset, uint64_t count) {
 }
 
 int64_t linux_device_size(int fd, uint64_t *size) { return result(ioctl(fd, BLKGETSIZE64, size)); }
+
+int64_t linux_rename(const char *from, const char *to) { return result(rename(from, to)); }
+
+int64_t linux_rename_new(const char *from, const char *to) {
+  if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
+  // NFS and most file systems of programs cannot do that. Linking and removing the old name would
+  // leave both where it is stopped between the two, and not all show that these are one file.
+  if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) return -errno;
+  struct stat found;
+  if (lstat(to, &found) == 0) return -EEXIST;
+  return result(rename(from, to));
+}
 
 void linux_will_need(int fd, uint64_t offset, uint64_t count) {
   (void)posix_fadvise64(fd, (off64_t)offset, (off64_t)count, POSIX_FADV_WILLNEED);

@@ -50,23 +50,12 @@ int64_t linux_add_name_at(int from_directory, const char *from, int directory, c
   return result(linkat(from_directory, from, directory, name, 0));
 }
 
-/// Whether a rename was stopped between the new name and the removal of the old one.
-static _Bool are_one_file(int directory, const char *a, const char *b) {
-  struct stat first, second;
-  _Bool are_one = fstatat(directory, a, &first, AT_SYMLINK_NOFOLLOW) == 0 &&
-                  fstatat(directory, b, &second, AT_SYMLINK_NOFOLLOW) == 0 &&
-                  first.st_dev == second.st_dev && first.st_ino == second.st_ino;
-  if (!are_one) errno = EEXIST;
-  return are_one;
-}
-
 int64_t linux_rename_at(int directory, const char *from, const char *to, _Bool replacing) {
   if (replacing) return result(renameat(directory, from, directory, to));
   if (renameat2(directory, from, directory, to, RENAME_NOREPLACE) == 0) return 0;
   // Some network and user-space file systems cannot do that. A new name is refused by linkat, too.
   if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) return -errno;
-  if (linkat(directory, from, directory, to, 0) == 0 ||
-      (errno == EEXIST && are_one_file(directory, from, to))) {
+  if (linkat(directory, from, directory, to, 0) == 0) {
     return result(unlinkat(directory, from, 0));
   }
   if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS) return -errno;

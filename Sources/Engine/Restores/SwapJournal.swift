@@ -155,9 +155,7 @@ package struct SwapJournal: Codable, Sendable, Equatable {
         try removeFile(new)
         continue
       }
-      // Both names may be there, of one file, where the file system knows no such rename.
-      let isUntouched = try fileStatus(replaced) == nil || areOneFile(path, replaced)
-      if try isUntouched && fileStatus(path) != nil {
+      if try fileStatus(replaced) == nil, try fileStatus(path) != nil {
         try renameFile(path, to: replaced, replacing: false)
       }
       try renameFile(new, to: path, replacing: false)

@@ -70,10 +70,15 @@ package func syncDirectory(_ path: FilePath) throws(FileError) {
 }
 
 /// Gives a file another name. An existing `target` is replaced if `replacing`, else refused.
+///
+/// It has one name or the other whenever this is stopped, on any file system. On those that know no
+/// rename that refuses, a target that another process makes at the same moment is replaced.
 package func renameFile(
   _ source: FilePath, to target: FilePath, replacing: Bool
 ) throws(FileError) {
-  let outcome = linux_rename_at(AT_FDCWD, source.string, target.string, replacing)
+  let outcome =
+    replacing
+    ? linux_rename(source.string, target.string) : linux_rename_new(source.string, target.string)
   guard outcome == 0 else {
     throw FileError("rename to", target, Errno(rawValue: Int32(truncatingIfNeeded: -outcome)))
   }

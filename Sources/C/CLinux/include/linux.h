@@ -57,6 +57,9 @@ void linux_end(int64_t process);
 int64_t linux_punch_hole(int fd, uint64_t offset, uint64_t count);
 /// The size of a block device in bytes.
 int64_t linux_device_size(int fd, uint64_t *size);
+int64_t linux_rename(const char *from, const char *to);
+/// Renames, and fails with EEXIST where `to` is there already.
+int64_t linux_rename_new(const char *from, const char *to);
 
 /// Asks the kernel to read a range ahead; advice, so its failure means nothing.
 void linux_will_need(int fd, uint64_t offset, uint64_t count);

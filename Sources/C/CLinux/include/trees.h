@@ -21,8 +21,7 @@ int64_t linux_make_node_at(
     int directory, const char *name, char type, uint32_t major, uint32_t minor);
 /// Gives what is called `from` another name; a link itself, not what it points to.
 int64_t linux_add_name_at(int from_directory, const char *from, int directory, const char *name);
-/// Renames within a directory, or by paths with AT_FDCWD. Unless `replacing`, fails with -EEXIST
-/// where `to` is there; stopped half-way, which leaves both names, it can be done again.
+/// Renames within a directory. Unless `replacing`, fails with -EEXIST where `to` is there.
 int64_t linux_rename_at(int directory, const char *from, const char *to, _Bool replacing);
 int64_t linux_remove_at(int directory, const char *name, _Bool is_directory);
 
