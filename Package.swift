@@ -81,7 +81,8 @@ module(
   "DiskImages", in: "Disks", uses: ["CLinux", "Bytes", "Files", "BlockDevices"],
   packages: [system])
 module("Volumes", in: "Disks", uses: ["Bytes", "BlockDevices"])
-module("Filesystems", in: "Disks", uses: ["Bytes", "BlockDevices"])
+module(
+  "Filesystems", in: "Disks", uses: ["Bytes", "Hashing", "Compression", "BlockDevices"])
 module("Guests", in: "Disks", uses: ["Bytes", "BlockDevices", "Volumes", "Filesystems"])
 module("Machines", in: "Disks", uses: ["CXML", "Encryption"])
 

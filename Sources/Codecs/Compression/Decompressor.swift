@@ -52,4 +52,17 @@ package struct Decompressor: ~Copyable {
     }
     guard produced == expected else { throw DecompressionError(codec: codec, expected: expected) }
   }
+
+  /// Expands the frame at the start of `payload`; nil where it is damaged or too long for `target`.
+  mutating func expandFrame(_ payload: RawSpan, into target: inout MutableRawSpan) -> Int? {
+    let zstd = zstd
+    return target.withUnsafeMutableBytes { to in
+      payload.withUnsafeBytes { from in
+        let frame = ZSTD_findFrameCompressedSize(from.baseAddress, from.count)
+        guard ZSTD_isError(frame) == 0, frame <= from.count else { return nil }
+        let count = ZSTD_decompressDCtx(zstd, to.baseAddress, to.count, from.baseAddress, frame)
+        return ZSTD_isError(count) == 0 ? count : nil
+      }
+    }
+  }
 }

@@ -11,6 +11,14 @@ package protocol FileSystem: AnyObject, Sendable {
   /// - Throws: ``FileSystemError`` where it is this one but cannot be read.
   static func open(_ device: any BlockDevice) throws -> Self?
 
+  /// Opens a file system that may lie on further devices as well; nil as with ``open(_:)``.
+  ///
+  /// - Parameters:
+  ///   - device: the one that ``FileExtent/Storage/volume(offset:)`` counts on.
+  ///   - others: where the rest of it may be, among others.
+  /// - Throws: ``FileSystemError``.
+  static func open(_ device: any BlockDevice, beside others: [any BlockDevice]) throws -> Self?
+
   /// Opens a file system whose beginning is gone, by copies that it keeps elsewhere; nil where
   /// there are none. Only for a device on which nothing else is recognised: what was there before
   /// another file system was made leaves copies as well.
@@ -26,6 +34,19 @@ package protocol FileSystem: AnyObject, Sendable {
 
   /// The directory at the top.
   var root: ItemID { get }
+
+  /// Which of the other devices that it was opened beside belong to it, by their places among them.
+  var memberIndices: [Int] { get }
+
+  /// The trees of their own that it holds below the one at the very top, by their paths from there;
+  /// empty where a file system is one tree.
+  func subvolumes() throws -> [[FileName]]
+
+  /// The directory that is at the top when the file system is mounted with these options: of btrfs
+  /// `subvol=` and `subvolid=` choose.
+  ///
+  /// - Throws: ``FileSystemError`` where there is none such.
+  func root(mountedWith options: [String]) throws -> ItemID
 
   func attributes(of item: ItemID) throws -> FileAttributes
 
@@ -52,7 +73,19 @@ package protocol FileSystem: AnyObject, Sendable {
 }
 
 extension FileSystem {
+  package static func open(
+    _ device: any BlockDevice, beside others: [any BlockDevice]
+  ) throws -> Self? {
+    try open(device)
+  }
+
   package static func openByCopies(_ device: any BlockDevice) throws -> Self? { nil }
+
+  package var memberIndices: [Int] { [] }
+
+  package func subvolumes() throws -> [[FileName]] { [] }
+
+  package func root(mountedWith options: [String]) throws -> ItemID { root }
 
   package func entry(named name: FileName, in directory: ItemID) throws -> DirectoryEntry? {
     var found: DirectoryEntry?

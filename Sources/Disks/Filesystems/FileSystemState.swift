@@ -5,6 +5,9 @@ package struct FileSystemState: Sendable, Equatable {
     case clean
     /// What the journal held was read over the file system; nothing was written.
     case replayed(transactions: Int)
+    /// What was synced after the last commit, of so many files and directories, was read over that;
+    /// nothing was written.
+    case synced(files: Int, since: FileTime?)
     /// The journal holds something that was not replayed, so what is shown may be behind.
     case notReplayed(reason: String)
   }
@@ -24,6 +27,9 @@ package struct FileSystemState: Sendable, Equatable {
       case .clean: "clean"
       case .replayed(1): "journal replayed (1 transaction)"
       case .replayed(let count): "journal replayed (\(count) transactions)"
+      case .synced(let count, let time):
+        "log replayed (\(count) \(count == 1 ? "file" : "files") synced since the last commit"
+          + (time.map { ", \($0.text)" } ?? "") + ")"
       case .notReplayed(let reason): "journal not replayed: \(reason)"
       }
     return ([first] + warnings).joined(separator: "; ")

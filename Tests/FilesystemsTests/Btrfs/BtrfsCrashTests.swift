@@ -1,0 +1,117 @@
+import Filesystems
+import Glibc
+import SystemPackage
+import TestSupport
+import Testing
+
+/// Images as a backup of a running machine has them: copied at random moments from a file system
+/// that is being changed and synced.
+///
+/// `KLUIS_CRASH_IMAGES` says how many; each is shown by the kernel, after its own replay of the
+/// log, and by us.
+@Suite(.serialized) struct BtrfsCrashTests {
+  private static let settings = [
+    (format: "", mount: "commit=300"),
+    (format: "-O ^no-holes -n 4096 --csum xxhash", mount: "commit=300,compress=zstd"),
+    (format: "--csum sha256 -R free-space-tree", mount: "commit=2,compress-force=lzo"),
+    (format: "-O ^extref,^skinny-metadata,^no-holes -n 65536", mount: "commit=300,max_inline=0"),
+  ]
+
+  private static var imageCount: Int {
+    getenv("KLUIS_CRASH_IMAGES").flatMap { Int(String(cString: $0)) } ?? 8
+  }
+
+  private struct Tally {
+    var compared = 0
+    var replayed = 0
+    var files = 0
+    var refused = 0
+  }
+
+  @Test func `an image of a running machine shows what the kernel shows after its replay`() throws {
+    guard try canMountBtrfs(), areInstalled("mkfs.xfs") else { return }
+    let seed = Seed.ofThisRun
+    var random = seed.random
+    let directory = try TemporaryDirectory(isInMemory: true)
+    let host = try cloningHost(in: directory)
+    defer { _ = try? output(of: "umount", host.string) }
+    var tally = Tally()
+    let perBatch = min(12, max(2, Self.imageCount / Self.settings.count))
+    var batch = 0
+    while tally.compared + tally.refused < Self.imageCount {
+      let setting = Self.settings[batch % Self.settings.count]
+      let seed = random.next() >> 16
+      let images = try BtrfsImages(in: host, megabytes: 300, options: setting.format)
+      let mounts = directory.appending("mounted")
+      try images.mounted(at: mounts, options: setting.mount) { top in
+        try output(
+          of: "python3",
+          arguments: ["-c", btrfsCrashScript, host.string, "\(perBatch)", "\(seed)", top.string]
+            + images.paths.map(\.string))
+      }
+      for number in 0..<perBatch {
+        let copy = host.appending("\(number)-0.img")
+        try compare(
+          copy, mountingAt: mounts, &tally,
+          "\(Seed.ofThisRun), batch \(batch), \(setting), seed \(seed), image \(number)")
+        unlink(copy.string)
+      }
+      batch += 1
+    }
+    print(
+      "\(seed): \(tally.compared) images compared, \(tally.replayed) with \(tally.files) files "
+        + "replayed; \(tally.refused) refused by both")
+    #expect(tally.replayed > 0)
+  }
+
+  /// A place where a file is copied in one moment by sharing its blocks.
+  private func cloningHost(in directory: TemporaryDirectory) throws -> FilePath {
+    let disk = directory.appending("host.img")
+    let place = directory.appending("host")
+    try output(of: "truncate", "-s", "4G", disk.string)
+    try output(of: "mkfs.xfs", "-q", disk.string)
+    mkdir(place.string, 0o700)
+    try output(of: "mount", "-o", "loop", disk.string, place.string)
+    return place
+  }
+
+  private func compare(
+    _ copy: FilePath, mountingAt place: FilePath, _ tally: inout Tally, _ name: String
+  ) throws {
+    // Ours first, and a copy for who comes later: the kernel writes.
+    let images = BtrfsImages([copy])
+    let ours = Result { try images.open() }
+      .map { (TreeListing($0, tellsAccess: false), $0.state) }
+    let kept = copy.removingLastComponent().appending("kept.img")
+    try output(of: "cp", "--reflink=auto", copy.string, kept.string)
+    let kernels = try images.kernelTree(at: place, options: "rw")
+    switch (ours, kernels) {
+    case (.failure, nil): tally.refused += 1
+    case (.failure(let error), _?):
+      tally.compared += 1
+      report("\(name): the kernel shows what is refused here: \(error)", kept, tally)
+    case (.success(let (_, state)), nil):
+      tally.compared += 1
+      report("\(name): the kernel refuses what is shown here, \(state.sentence)", kept, tally)
+    case (.success(let (listing, state)), let kernels?):
+      tally.compared += 1
+      if case .synced(let count, _) = state.journal {
+        tally.replayed += 1
+        tally.files += count
+      }
+      let found = differences(listing.lines, kernels)
+      let reasons = listing.errors.prefix(3).map { "\($0.key): \($0.value)" }
+      if !found.isEmpty || !reasons.isEmpty {
+        report("\(name), \(state.sentence), \(reasons): \(found)", kept, tally)
+      }
+    }
+  }
+
+  /// Fails, and keeps the image in the directory that `KLUIS_KEEP_IMAGES` names.
+  private func report(_ text: String, _ kept: FilePath, _ tally: Tally) {
+    Issue.record("\(text)")
+    guard let keep = getenv("KLUIS_KEEP_IMAGES").map({ String(cString: $0) }) else { return }
+    _ = try? output(
+      of: "cp", kept.string, "\(keep)/\(tally.compared + tally.refused).img")
+  }
+}

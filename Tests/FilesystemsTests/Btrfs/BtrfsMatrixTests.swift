@@ -1,0 +1,59 @@
+import Filesystems
+import Glibc
+import SystemPackage
+import TestSupport
+import Testing
+
+/// What mkfs.btrfs can make, filled with everything that a tree may hold, against what the kernel
+/// shows of it.
+@Suite(.serialized) struct BtrfsMatrixTests {
+  struct Format: CustomTestStringConvertible, Sendable {
+    let options: String
+    var deviceCount = 1
+    var megabytes = 512
+    var mount = ""
+
+    init(_ options: String, on deviceCount: Int = 1, megabytes: Int = 512, mount: String = "") {
+      self.options = options
+      self.deviceCount = deviceCount
+      self.megabytes = megabytes
+      self.mount = mount
+    }
+
+    var testDescription: String { "\(options) on \(deviceCount)" }
+  }
+
+  static let formats = [
+    Format("-d single -m dup"),
+    Format("-d single -m single -n 4096 --csum xxhash", mount: "compress-force=zstd"),
+    Format("-n 65536 --csum sha256 -R free-space-tree", mount: "compress=lzo"),
+    Format("-n 32768 --csum blake2 -O ^no-holes", mount: "compress-force=zlib"),
+    Format("--mixed -n 4096", megabytes: 256),
+    Format("-O ^skinny-metadata,^extref,^no-holes -R ^free-space-tree"),
+    Format("-O block-group-tree -d dup", megabytes: 768),
+    Format("-d raid0 -m raid1", on: 2),
+    Format("-d raid1 -m raid1", on: 3),
+    Format("-d raid10 -m raid10", on: 4),
+    Format("-d raid1c3 -m raid1c4", on: 4),
+    Format("-d raid5 -m raid6", on: 4, mount: "compress=zstd"),
+    Format("-d raid6 -m raid5 -n 4096", on: 5),
+    Format("-d single -m raid0", on: 3),
+  ]
+
+  @Test(arguments: formats)
+  func `a tree that the kernel made is read as the kernel reads it`(_ format: Format) throws {
+    guard try canMountBtrfs() else { return }
+    let directory = try TemporaryDirectory(isInMemory: true)
+    let place = directory.appending("mounted")
+    let images = try BtrfsImages(
+      in: directory.path, count: format.deviceCount, megabytes: format.megabytes,
+      options: format.options)
+    try images.mounted(at: place, options: format.mount) { top in
+      try output(of: "python3", "-c", extTreeScript, top.string, "1", "3000", "small")
+      try output(of: "python3", "-c", btrfsTreeScript, top.string, "2")
+    }
+    #expect(try images.open().state.sentence == "clean")
+    let found = try images.differencesFromKernel(at: place, first: format.deviceCount - 1)
+    #expect(found.isEmpty, "\(found.joined(separator: "\n"))")
+  }
+}
