@@ -5,8 +5,7 @@ internal import Volumes
 extension Guest {
   /// Mounts what is nearest to the root first.
   func makeMachineTree() throws -> MachineTree {
-    let root = try rootVolume()
-    var tree = MountTree(root: try fileSystem(on: root))
+    var tree = try rootTree()
     var problems: [String] = []
     let entries = fstab(of: tree, problems: &problems).filter { entry in
       entry.isAutomatic && (entry.isOnDisk || entry.isBind) && entry.point != .root
@@ -30,7 +29,7 @@ extension Guest {
       return try tree.bind(GuestPath(entry.device), at: entry.point)
     }
     let device = FileName(entry.device)
-    let found = listing.volumes(onMachine: entry.deviceText)
+    let found = withoutMembers(listing.volumes(onMachine: entry.deviceText))
     guard let volume = found.first else {
       throw GuestError("no volume is \(device)")
     }
@@ -38,27 +37,29 @@ extension Guest {
       let names = found.map(\.name).joined(separator: ", ")
       throw GuestError("\(device) is more than one volume: \(names)")
     }
-    try tree.mount(fileSystem(on: volume), at: entry.point)
+    try tree.mount(fileSystem(on: volume), options: entry.options, at: entry.point)
   }
 
   // MARK: which it is
 
-  /// The one volume that looks like a machine's root; of several the one that says so itself.
-  private func rootVolume() throws -> Volume {
-    let candidates = listing.volumes.filter { volume in
-      guard volume.content?.role ?? .fileSystem == .fileSystem, volume.device != nil,
-        let fileSystem = try? fileSystem(on: volume)
-      else { return false }
-      return looksLikeRoot(MountTree(root: fileSystem))
+  /// The one tree that looks like a machine's root; of several the one that says so itself.
+  private func rootTree() throws -> MountTree {
+    let holding = listing.volumes.filter { volume in
+      volume.content?.role ?? .fileSystem == .fileSystem && volume.device != nil
+        && (try? fileSystem(on: volume)) != nil
     }
-    if candidates.count == 1 { return candidates[0] }
-    let certain = candidates.filter { isNamedAsRoot($0) }
-    if certain.count == 1 { return certain[0] }
-    if candidates.isEmpty, let only = onlyFileSystem() { return only }
+    let candidates = try withoutMembers(holding).flatMap { try rootCandidates(on: $0) }
+    if candidates.count == 1 { return candidates[0].tree }
+    let certain = candidates.filter(\.isCertain)
+    if certain.count == 1 { return certain[0].tree }
+    if candidates.isEmpty, let only = onlyFileSystem() {
+      return MountTree(root: try fileSystem(on: only))
+    }
     throw GuestError(
       candidates.isEmpty
-        ? "no volume looks like the root of a machine" + choice(among: listing.volumes)
-        : "several volumes look like the root of a machine" + choice(among: candidates))
+        ? "no volume looks like the root of a machine" + choice(among: listing.volumes.map { ($0, "") })
+        : "several volumes look like the root of a machine"
+          + choice(among: candidates.map { ($0.volume, $0.subvolume) }))
   }
 
   /// The only volume that holds anything, where that can be read: an image of a file system alone.
@@ -69,45 +70,26 @@ extension Guest {
       case .notFiles: [.encrypted, .raid, .physicalVolume].contains(volume.content?.role)
       }
     }
-    guard holding.count == 1, case .readable = condition(of: holding[0]) else { return nil }
-    return holding[0]
-  }
-
-  /// Whether a tree has what every Linux has at its root.
-  private func looksLikeRoot(_ tree: MountTree) -> Bool {
-    func exists(_ path: String, _ kind: FileKind) -> Bool {
-      (try? tree.place(at: GuestPath(path)).attributes().kind) == kind
-    }
-    let hasSettings = ["/etc/fstab", "/etc/os-release", "/etc/passwd"].contains {
-      exists($0, .regular)
-    }
-    return hasSettings && ["/usr", "/bin", "/sbin"].contains { exists($0, .directory) }
-  }
-
-  /// Whether the table on a volume names that volume as the root.
-  private func isNamedAsRoot(_ volume: Volume) -> Bool {
-    guard let fileSystem = try? fileSystem(on: volume) else { return false }
-    var problems: [String] = []
-    return fstab(of: MountTree(root: fileSystem), problems: &problems).contains { entry in
-      entry.point == .root
-        && listing.volumes(onMachine: entry.deviceText).contains { $0.name == volume.name }
-    }
+    let single = withoutMembers(holding)
+    guard single.count == 1, case .readable = condition(of: single[0]) else { return nil }
+    return single[0]
   }
 
   /// What to type, and what there is to choose from.
-  private func choice(among volumes: [Volume]) -> String {
-    let lines = volumes.map { volume in
+  private func choice(among volumes: [(Volume, subvolume: String)]) -> String {
+    let lines = volumes.map { volume, subvolume in
       let content = volume.content
       let state = condition(of: volume)
       let words = [content?.typeName ?? "nothing known", content?.label, content?.uuid]
         .compactMap { word in word.map { "\(FileName($0))" } }
       guard case .unreadable(let reason) = state else {
-        return "  \(volume.name) (\(words.joined(separator: ", ")))"
+        return "  \(volume.name)\(subvolume) (\(words.joined(separator: ", ")))"
       }
-      return "  \(volume.name) (\(words.joined(separator: ", ")); \(reason))"
+      return "  \(volume.name)\(subvolume) (\(words.joined(separator: ", ")); \(reason))"
     }
-    let example = volumes.first { if case .readable = condition(of: $0) { true } else { false } }
-    return "; name the volume, as in POINT:\(example?.name ?? "DISK/PARTITION"):/path, of these:\n"
+    let example = volumes.first { if case .readable = condition(of: $0.0) { true } else { false } }
+    let name = example.map { $0.0.name + $0.subvolume } ?? "DISK/PARTITION"
+    return "; name the volume, as in POINT:\(name):/path, of these:\n"
       + lines.joined(separator: "\n")
   }
 
@@ -116,7 +98,7 @@ extension Guest {
   private static let tableByteLimit = 1 << 20
   private static let entryLimit = 1000
 
-  private func fstab(of tree: MountTree, problems: inout [String]) -> [FstabEntry] {
+  func fstab(of tree: MountTree, problems: inout [String]) -> [FstabEntry] {
     do {
       let place = try tree.place(at: GuestPath("/etc/fstab"))
       let content = try place.fileSystem.content(of: place.item)

@@ -12,6 +12,7 @@ extension Guest {
     if found.isEmpty, name.contains("=") || name.hasPrefix("/dev/") {
       found = listing.volumes(onMachine: name)
     }
+    found = withoutMembers(found)
     guard let volume = found.first else {
       let known = listing.volumes.map { "\(FileName($0.name))" }.joined(separator: ", ")
       throw GuestError("there is no volume \(FileName(name)); there are \(known)")
@@ -25,10 +26,29 @@ extension Guest {
 
   /// The file system on a volume alone, without what the machine mounts into it.
   ///
-  /// - Parameter name: as ``volume(named:)`` takes it.
+  /// - Parameter name: as ``volume(named:)`` takes it. A path of a subvolume may follow in brackets,
+  ///   as findmnt(8) has it: `root/2[/@home]`; `root/2[/]` is all that a volume holds.
   /// - Throws: ``GuestError``; ``FileSystemError``.
   package func tree(ofVolumeNamed name: String) throws -> MountTree {
-    MountTree(root: try fileSystem(on: volume(named: name)))
+    if name.hasSuffix("]"), let bracket = name.firstIndex(of: "["),
+      listing.volumes(called: name).isEmpty
+    {
+      let fileSystem = try fileSystem(on: volume(named: String(name[..<bracket])))
+      let path = String(name[name.index(after: bracket)...].dropLast())
+      return MountTree(
+        root: fileSystem, at: try fileSystem.root(mountedWith: ["subvol=\(path)"]))
+    }
+    return MountTree(root: try fileSystem(on: volume(named: name)))
+  }
+
+  /// Volumes without those that hold a further part of a file system on one before them.
+  package func withoutMembers(_ volumes: [Volume]) -> [Volume] {
+    guard volumes.count > 1 else { return volumes }
+    var known: Set<ObjectIdentifier> = []
+    return volumes.filter { volume in
+      guard let fileSystem = try? fileSystem(on: volume) else { return true }
+      return known.insert(ObjectIdentifier(fileSystem)).inserted
+    }
   }
 
   /// How a volume was found.

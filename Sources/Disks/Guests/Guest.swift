@@ -14,8 +14,13 @@ package final class Guest: Sendable {
   package init(_ listing: VolumeListing) { self.listing = listing }
 
   /// The file systems that were opened so far, by their volumes' names.
+  ///
+  /// One on several volumes comes once, with the one of them that it was opened on.
   package var openedFileSystems: [OpenedFileSystem] {
-    opened.withLock { $0.values.sorted { $0.volume.name < $1.volume.name } }
+    opened.withLock { opened in
+      opened.filter { $0.key == $0.value.volume.name }.values
+        .sorted { $0.volume.name < $1.volume.name }
+    }
   }
 
   /// The tree that the machine itself would see: its root volume, found by what is on it, with what
@@ -44,14 +49,23 @@ package final class Guest: Sendable {
     guard let device = volume.device else {
       throw GuestError("\(volume.name) cannot be read: \(volume.problem ?? "it is not there")")
     }
+    // Of a file system on several volumes the others are of the same kind.
+    let others = listing.volumes.filter { other in
+      other.name != volume.name && other.device != nil
+        && other.content?.typeName == volume.content?.typeName
+        && volume.content?.role == .fileSystem
+    }
     let lost = { volume.content == nil ? try openFileSystemByCopies(on: device) : nil }
-    guard let fileSystem = try openFileSystem(on: device) ?? lost() else {
+    let found = try openFileSystem(on: device, beside: others.compactMap(\.device))
+    guard let fileSystem = try found ?? lost() else {
       let found = volume.content.map { "it holds \($0.typeName)" } ?? "nothing is recognised on it"
       throw GuestError("\(volume.name) has no file system that can be read: \(found)")
     }
     return opened.withLock { opened in
       if let first = opened[volume.name] { return first.fileSystem }
-      opened[volume.name] = (volume, fileSystem)
+      for name in [volume.name] + fileSystem.memberIndices.map({ others[$0].name }) {
+        opened[name] = (volume, fileSystem)
+      }
       return fileSystem
     }
   }

@@ -38,19 +38,24 @@ package struct MountTree: Sendable {
   /// Components that a path may come to with all its links.
   private static let componentLimit = 4096
 
-  package init(root: any FileSystem) {
-    self.root = Place(fileSystem: root, item: root.root)
+  /// - Parameter directory: what is at the top, where that is not the root of the file system.
+  package init(root: any FileSystem, at directory: ItemID? = nil) {
+    self.root = Place(fileSystem: root, item: directory ?? root.root)
   }
 
   /// Mounts a file system on a directory, which then shows that.
   ///
-  /// - Throws: ``PathError`` where there is no such directory.
-  package mutating func mount(_ fileSystem: any FileSystem, at path: GuestPath) throws {
+  /// - Parameter options: by which a file system of several trees says what it shows.
+  /// - Throws: ``PathError`` where there is no such directory; ``FileSystemError``.
+  package mutating func mount(
+    _ fileSystem: any FileSystem, options: [String] = [], at path: GuestPath
+  ) throws {
     let place = try self.place(at: path)
     guard try place.attributes().kind == .directory else {
       throw PathError(.notADirectory, path)
     }
-    mount(Place(fileSystem: fileSystem, item: fileSystem.root), at: place)
+    let top = try fileSystem.root(mountedWith: options)
+    mount(Place(fileSystem: fileSystem, item: top), at: place)
   }
 
   /// Shows what is at `origin` where `point` is, too.

@@ -1,12 +1,11 @@
 /// Changes a mounted btrfs without end and syncs much of what it changes, while copies of its
-/// images are taken at random moments, each as it is in one.
+/// image are taken at random moments, each as it is in one.
 ///
-/// Arguments: directory for copies, how many, seed, mounted tree, images.
+/// Arguments: directory for copies, how many, seed, mounted tree, image.
 let btrfsCrashScript = """
   import ctypes, fcntl, os, random, shutil, signal, subprocess, sys, time
-  target, count, seed, top = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
-  images = sys.argv[5:]
-  r = random.Random(seed)
+  target, count, seed, top, image = sys.argv[1:6]
+  r = random.Random(int(seed))
   libc = ctypes.CDLL(None)
 
   def directory():
@@ -126,14 +125,11 @@ let btrfsCrashScript = """
   if writer == 0: write_without_end()
   try:
       time.sleep(.3)
-      for number in range(count):
+      for number in range(int(count)):
           time.sleep(r.random() * r.choice((.05, .2, .5)))
-          if len(images) > 1: os.kill(writer, signal.SIGSTOP)
-          for index, image in enumerate(images):
-              path = os.path.join(target, '%d-%d.img' % (number, index))
-              with open(image, 'rb') as source, open(path, 'wb') as copy:
-                  fcntl.ioctl(copy.fileno(), 0x40049409, source.fileno())
-          if len(images) > 1: os.kill(writer, signal.SIGCONT)
+          path = os.path.join(target, '%d.img' % number)
+          with open(image, 'rb') as source, open(path, 'wb') as copy:
+              fcntl.ioctl(copy.fileno(), 0x40049409, source.fileno())
   finally:
       os.kill(writer, signal.SIGKILL)
       os.waitpid(writer, 0)

@@ -24,19 +24,17 @@ import Testing
   }
 
   static let formats = [
-    Format("-d single -m dup"),
-    Format("-d single -m single -n 4096 --csum xxhash", mount: "compress-force=zstd"),
+    Format("-d dup -m dup"),
+    Format("-m single -n 4096 --csum xxhash", mount: "compress-force=zstd"),
     Format("-n 65536 --csum sha256 -R free-space-tree", mount: "compress=lzo"),
     Format("-n 32768 --csum blake2 -O ^no-holes", mount: "compress-force=zlib"),
-    Format("--mixed -n 4096", megabytes: 256),
-    Format("-O ^skinny-metadata,^extref,^no-holes -R ^free-space-tree"),
-    Format("-O block-group-tree -d dup", megabytes: 768),
+    Format("--mixed -n 4096 -O ^skinny-metadata,^extref,^no-holes", megabytes: 256),
     Format("-d raid0 -m raid1", on: 2),
-    Format("-d raid1 -m raid1", on: 3),
-    Format("-d raid10 -m raid10", on: 4),
-    Format("-d raid1c3 -m raid1c4", on: 4),
-    Format("-d raid5 -m raid6", on: 4, mount: "compress=zstd"),
-    Format("-d raid6 -m raid5 -n 4096", on: 5),
+    Format("-d raid10 -m raid1c4", on: 4),
+    Format("-d raid5 -m raid10", on: 4, mount: "compress=zstd"),
+    Format("-d raid1c3 -m raid6 -n 4096", on: 5),
+    Format("-d raid6 -m raid5", on: 4),
+    Format("-d raid1 -m raid1c3", on: 3),
     Format("-d single -m raid0", on: 3),
   ]
 

@@ -34,7 +34,7 @@ import Testing
         try output(of: "e2fsck", arguments: ["-fyD", image.string], allowing: [0, 1])
       }
       let bytes = try readFile(image)
-      let places = try extStructures(of: bytes)
+      let places = try structures(of: bytes) { try ExtFileSystem.open($0) }
       #expect(places.count > 20, "\(format)")
       ReaderFuzz(
         name: format, base: bytes, places: places,

@@ -144,7 +144,7 @@ import Testing
     var random = seed.random
     try makeImage("-t ext4 -b 1024 -O inline_data,ea_inode")
     let bytes = try readFile(image)
-    let places = try extStructures(of: bytes)
+    let places = try structures(of: bytes) { try ExtFileSystem.open($0) }
     let whole = TreeListing(try openExt(image))
     var found = 0
     for round in 0..<60 {

@@ -5,8 +5,10 @@ internal import Bytes
 extension BtrfsVolume {
   /// The number of the directory that a subvolume begins with.
   static let subvolumeDirectory: UInt64 = 256
-  /// Marks the number of an empty directory that stands where a subvolume would be.
+  /// Marks the number of an empty directory that stands where a subvolume would be. Below it are
+  /// bits of the subvolume's number, which tell it from others, and the directory that it is in.
   private static let placeholder: UInt64 = 1 << 63
+  private static let placeholderParentBits: UInt64 = 40
 
   func forEachEntry(
     of directory: ItemID, _ visit: (DirectoryEntry) throws -> Bool
@@ -63,12 +65,12 @@ extension BtrfsVolume {
         name: name, item: ItemID(location.object, tree: directory.tree),
         kind: FileKind(btrfsEntryKind: named.kind))
     case .root:
-      let isThere = try isSubvolume(location.object, named: named.name, in: directory)
-      return DirectoryEntry(
-        name: name,
-        item: isThere
-          ? ItemID(Self.subvolumeDirectory, tree: location.object)
-          : ItemID(Self.placeholder | directory.number, tree: directory.tree), kind: .directory)
+      if try isSubvolume(location.object, named: named.name, in: directory) {
+        let item = ItemID(Self.subvolumeDirectory, tree: location.object)
+        return DirectoryEntry(name: name, item: item, kind: .directory)
+      }
+      let item = try placeholder(of: location.object, in: directory)
+      return DirectoryEntry(name: name, item: item, kind: .directory)
     default:
       throw damagedBtrfs(
         "directory \(directory.number) of tree \(directory.tree)",
@@ -82,9 +84,18 @@ extension BtrfsVolume {
   /// an empty directory there.
   static func isPlaceholder(_ item: ItemID) -> Bool { item.number & placeholder != 0 }
 
+  private func placeholder(of subvolume: UInt64, in directory: ItemID) throws -> ItemID {
+    guard directory.number >> Self.placeholderParentBits == 0 else {
+      throw damagedBtrfs("directory \(directory.number)", "its number is larger than any that is met")
+    }
+    let number = subvolume << Self.placeholderParentBits | directory.number
+    return ItemID(Self.placeholder | number, tree: directory.tree)
+  }
+
   /// What Linux shows of it; times are those of the directory that it is in.
   func attributes(ofPlaceholder item: ItemID) throws -> FileAttributes {
-    let parent = try inode(item.number & ~Self.placeholder, in: tree(item.tree)).attributes()
+    let number = item.number & (1 << Self.placeholderParentBits - 1)
+    let parent = try inode(number, in: tree(item.tree)).attributes()
     return FileAttributes(
       kind: .directory, permissions: 0o755, owner: parent.owner, group: parent.group,
       byteCount: 0, allocatedByteCount: 0, linkCount: 1, modified: parent.modified,

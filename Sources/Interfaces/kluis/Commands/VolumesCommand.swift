@@ -10,7 +10,9 @@ struct VolumesCommand: ParsableCommand {
     abstract: "List the volumes on the disks of a recovery point or of images.",
     discussion: """
       Disks, partitions, and logical volumes over all disks, with what they hold and in which \
-      state that is. Other commands take a volume by its name here, or as UUID=… or LABEL=….
+      state that is. Other commands take a volume by its name here, or as UUID=… or LABEL=…, \
+      and of a file system with subvolumes one of these in brackets: root/2[/@home]; all of it is \
+      root/2[/].
 
       EXAMPLES:
         kluis volumes web01
@@ -46,6 +48,13 @@ struct VolumesCommand: ParsableCommand {
       var table = Table(["volume", "type", ">size", "content", "label", "uuid", "state"])
       for report in reports { table.add(report.row) }
       print(table.text)
+      for report in reports where !report.subvolumes.isEmpty {
+        print("\n\(FileName(report.name)) has subvolumes:")
+        for path in report.subvolumes.prefix(20) { print("  \(path)") }
+        if report.subvolumes.count > 20 {
+          print("  and \(report.subvolumes.count - 20) more, which --json shows")
+        }
+      }
     }
   }
 }
@@ -101,6 +110,8 @@ private struct VolumeReport: Encodable {
   /// The volume group that a logical volume is of, or that a physical volume belongs to.
   let group: String?
   let content: Content?
+  /// Paths of a file system's own trees, from the one at its top on.
+  let subvolumes: [String]
   /// Whether its files can be read.
   let readable: Bool
   let state: String
@@ -128,11 +139,15 @@ private struct VolumeReport: Encodable {
     let condition = guest.condition(of: volume)
     if case .readable = condition { readable = true } else { readable = false }
     // A file system whose beginning is lost is recognised by its reader alone.
-    let opened = readable ? (try? guest.fileSystem(on: volume))?.typeName : nil
+    let opened = readable ? try? guest.fileSystem(on: volume) : nil
     let found =
-      volume.content ?? opened.map { Signature(role: .fileSystem, typeName: $0) }
+      volume.content ?? opened.map { Signature(role: .fileSystem, typeName: $0.typeName) }
     content = found.map {
       Content(role: $0.role.rawValue, type: $0.typeName, label: $0.label, uuid: $0.uuid)
+    }
+    // What cannot be told of them is told when they are asked for.
+    subvolumes = ((try? opened?.subvolumes()) ?? []).map { path in
+      "/" + path.map(\.description).joined(separator: "/")
     }
     state = condition.sentence
   }

@@ -117,7 +117,8 @@ final class GuestSource {
   private func machineTree() throws -> MountTree {
     do { return try guest.machineTree().tree } catch let error as GuestError {
       // A lone file system that is no machine's root can only be meant itself.
-      let volumes = guest.listing.volumes.filter { $0.content?.role == .fileSystem }
+      let volumes = guest.withoutMembers(
+        guest.listing.volumes.filter { $0.content?.role == .fileSystem })
       guard volumes.count == 1 else { throw error }
       return try guest.tree(ofVolumeNamed: volumes[0].name)
     }
