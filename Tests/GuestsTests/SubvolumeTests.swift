@@ -37,8 +37,8 @@ struct SubvolumeTests {
     mkdir(place.string, 0o700)
     let devices = loops.dropFirst().map { "device=\($0)" }
     try output(
-      of: "mount", arguments: ["-t", "btrfs", "-o", (["noatime"] + devices).joined(separator: ",")]
-        + [loops[0], place.string])
+      of: "mount", "-t", "btrfs", "-o", (["noatime"] + devices).joined(separator: ","), loops[0],
+      place.string)
     defer { _ = try? output(of: "umount", place.string) }
     try output(of: "bash", "-ec", "cd \(place)\n" + script)
     return Guest(
@@ -74,7 +74,8 @@ struct SubvolumeTests {
     #expect(try text("/etc/when", in: guest.tree(ofVolumeNamed: "disk0[/before]")) == "before\n")
     #expect(try text("/home/ann/notes", in: guest.tree(ofVolumeNamed: "disk0[/]")) == "hers\n")
     #expect(
-      try text("/before/etc/when", in: guest.tree(ofVolumeNamed: "UUID=\(Self.uuid)")) == "before\n")
+      try text("/before/etc/when", in: guest.tree(ofVolumeNamed: "UUID=\(Self.uuid)")) == "before\n"
+    )
     #expect(throws: FileSystemError.self) { try guest.tree(ofVolumeNamed: "disk0[/other]") }
   }
 

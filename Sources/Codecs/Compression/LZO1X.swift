@@ -4,8 +4,8 @@ internal import Bytes
 /// which btrfs does not use.
 ///
 /// A stream is a row of instructions: a byte that says how far back bytes are taken from and how
-/// many, or how many new ones follow; a match of distance 0x4000 ends it. There is a library,
-/// liblzo2, under a licence that not every program may take.
+/// many, or how many new ones follow; a match of distance 0x4000 ends it. The library for it,
+/// liblzo2, is in C and its licence is not for every program.
 ///
 /// - Returns: how many bytes came; nil where the stream is damaged, or does not fit into `target`.
 package func expandLZO1X(_ payload: RawSpan, into target: inout MutableRawSpan) -> Int? {
@@ -94,8 +94,8 @@ private struct LZO1XExpansion {
     return Int(low) | Int(high) << 8
   }
 
-  /// A count that, where its bits are all zero, goes on in the bytes that follow: 255 for each zero,
-  /// then the first that is none.
+  /// A count that, where its bits are all zero, goes on in the bytes that follow: 255 for each
+  /// zero, then the first that is none.
   private mutating func longCount(_ bits: Int, most: Int) -> Int? {
     if bits != 0 { return bits }
     var count = most

@@ -2,8 +2,8 @@ internal import Bytes
 
 /// BLAKE2b of 32 bytes, without a key (RFC 7693), by which btrfs may check what it stores.
 ///
-/// libcrypto has only that of 64 bytes, which is another function. Nothing that Kluis keeps is named
-/// or sealed by it.
+/// libcrypto has only that of 64 bytes, which is another function. Nothing that Kluis keeps is
+/// named or sealed by it.
 package func blake2b256(_ bytes: RawSpan) -> Digest {
   // The parameter block: a digest of 32 bytes, no key, fan-out 1, depth 1.
   var state = initial

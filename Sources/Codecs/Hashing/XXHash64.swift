@@ -1,7 +1,7 @@
 internal import Bytes
 
-/// XXH64 of `bytes` with seed 0 (Yann Collet, xxhash_spec.md): no protection from anybody, only from
-/// accidents.
+/// XXH64 of `bytes` with seed 0 (Yann Collet, xxhash_spec.md): no protection from anybody, only
+/// from accidents.
 package func xxHash64(_ bytes: RawSpan) -> UInt64 {
   bytes.withUnsafeBytes { bytes in
     var place = 0

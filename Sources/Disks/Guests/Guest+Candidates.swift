@@ -12,8 +12,11 @@ extension Guest {
     let isCertain: Bool
   }
 
-  /// What on a volume looks like a root: what is mounted of it when nothing else is said, unless its
-  /// table names another subvolume; where that does not, any subvolume.
+  /// Subvolumes that are looked into at most.
+  private static let subvolumeLimit = 2000
+
+  /// What on a volume looks like a root: what is mounted of it when nothing else is said, unless
+  /// its table names another subvolume; where that does not, any subvolume.
   func rootCandidates(on volume: Volume) throws -> [RootCandidate] {
     let fileSystem = try fileSystem(on: volume)
     let whole = MountTree(root: fileSystem)
@@ -29,7 +32,7 @@ extension Guest {
       ]
     }
     let found = (try? fileSystem.subvolumes()) ?? []
-    let candidates: [RootCandidate] = found.compactMap { path in
+    let candidates: [RootCandidate] = found.prefix(Self.subvolumeLimit).compactMap { path in
       let text = "/" + path.map { String(decoding: $0.bytes, as: UTF8.self) }.joined(separator: "/")
       guard let item = try? fileSystem.root(mountedWith: ["subvol=\(text)"]) else { return nil }
       let tree = MountTree(root: fileSystem, at: item)

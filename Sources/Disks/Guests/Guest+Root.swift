@@ -57,7 +57,8 @@ extension Guest {
     }
     throw GuestError(
       candidates.isEmpty
-        ? "no volume looks like the root of a machine" + choice(among: listing.volumes.map { ($0, "") })
+        ? "no volume looks like the root of a machine"
+          + choice(among: listing.volumes.map { ($0, "") })
         : "several volumes look like the root of a machine"
           + choice(among: candidates.map { ($0.volume, $0.subvolume) }))
   }

@@ -26,8 +26,8 @@ extension Guest {
 
   /// The file system on a volume alone, without what the machine mounts into it.
   ///
-  /// - Parameter name: as ``volume(named:)`` takes it. A path of a subvolume may follow in brackets,
-  ///   as findmnt(8) has it: `root/2[/@home]`; `root/2[/]` is all that a volume holds.
+  /// - Parameter name: as ``volume(named:)`` takes it. A path of a subvolume may follow in
+  ///   brackets, as findmnt(8) has it: `root/2[/@home]`; `root/2[/]` is all that a volume holds.
   /// - Throws: ``GuestError``; ``FileSystemError``.
   package func tree(ofVolumeNamed name: String) throws -> MountTree {
     if name.hasSuffix("]"), let bracket = name.firstIndex(of: "["),

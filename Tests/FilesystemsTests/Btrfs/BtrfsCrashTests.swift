@@ -112,8 +112,8 @@ import Testing
     }
   }
 
-  /// Whether two lines differ only in a time of change that is the moment in which the kernel replayed
-  /// the log: it counts the names that it takes away then as changes of what had them.
+  /// Whether two lines differ only in a time of change that is the moment in which the kernel
+  /// replayed the log: it counts the names that it takes away then as changes of what had them.
   private func isChangedByReplay(_ line: String?, since start: Int64, _ other: String?) -> Bool {
     func fields(_ line: String?) -> [Substring] {
       line?.split(separator: " ", omittingEmptySubsequences: false) ?? []

@@ -79,7 +79,8 @@ import Testing
     #expect(try !open(bytes).bytes("/f1").isEmpty)
   }
 
-  @Test func `a node or a sector that is damaged is read from its other copy, else refused`() throws {
+  @Test func `a node or a sector that is damaged is read from its other copy, else refused`() throws
+  {
     guard try canMountBtrfs() else { return }
     let bytes = try image("-m dup -d dup", in: TemporaryDirectory(isInMemory: true))
     let large = try open(bytes).bytes("/large")

@@ -51,8 +51,10 @@ import Testing
     #expect(try text(changed, "subvolid=5") == "top\n")
     #expect(try text(changed, "subvolid=0", "ro") == "top\n")
     #expect(try text(changed, "subvol=@", "subvolid=256") == "@\n")
-    for options in [["subvol=plain"], ["subvol=nothing"], ["subvolid=999"], ["subvolid=x"],
-      ["subvol=@", "subvolid=257"]] {
+    for options in [
+      ["subvol=plain"], ["subvol=nothing"], ["subvolid=999"], ["subvolid=x"],
+      ["subvol=@", "subvolid=257"],
+    ] {
       #expect(throws: FileSystemError.self) { try changed.root(mountedWith: options) }
     }
     #expect(try images.differencesFromKernel(at: place) == [])

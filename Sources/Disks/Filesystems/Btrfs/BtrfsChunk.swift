@@ -32,13 +32,14 @@ struct BtrfsChunk: Sendable {
   let byteCount: UInt64
   let profile: Profile
   let stripes: [Stripe]
-  let isSystem: Bool
 
   var end: UInt64 { start + byteCount }
 
   /// - Parameter start: the offset of its key.
   init(_ bytes: RawSpan, at start: UInt64) throws {
-    func wrong(_ reason: String) -> FileSystemError { damagedBtrfs("the chunk at \(start)", reason) }
+    func wrong(_ reason: String) -> FileSystemError {
+      damagedBtrfs("the chunk at \(start)", reason)
+    }
     guard bytes.byteCount >= Self.headByteCount else { throw wrong("it ends too early") }
     self.start = start
     byteCount = try bytes.littleEndian(at: 0)
@@ -53,7 +54,6 @@ struct BtrfsChunk: Sendable {
     guard count > 0, bytes.byteCount == Self.headByteCount + count * Self.stripeItemByteCount else {
       throw wrong("\(count) stripes, which do not fill its item")
     }
-    isSystem = type & 0x2 != 0
     profile = try chunkProfile(type, stripes: count, copies: copies, wrong)
     stripes = try (0..<count).map { index in
       let place = Self.headByteCount + index * Self.stripeItemByteCount

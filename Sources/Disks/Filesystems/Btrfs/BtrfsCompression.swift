@@ -28,7 +28,8 @@ extension BtrfsExtent {
     }
     guard let count else {
       throw damagedBtrfs(
-        "the extent at \(start)", "its \(compression) stream does not decode to "
+        "the extent at \(start)",
+        "its \(compression) stream does not decode to "
           + "\(decodedByteCount) bytes")
     }
     // Who fails half-way may have left something behind what counts.

@@ -80,13 +80,14 @@ extension BtrfsVolume {
 
   // MARK: where a subvolume is not
 
-  /// A snapshot holds the names of the subvolumes in what it was made of, but not these. Linux shows
-  /// an empty directory there.
+  /// A snapshot holds the names of the subvolumes in what it was made of, but not these. Linux
+  /// shows an empty directory there.
   static func isPlaceholder(_ item: ItemID) -> Bool { item.number & placeholder != 0 }
 
   private func placeholder(of subvolume: UInt64, in directory: ItemID) throws -> ItemID {
     guard directory.number >> Self.placeholderParentBits == 0 else {
-      throw damagedBtrfs("directory \(directory.number)", "its number is larger than any that is met")
+      throw damagedBtrfs(
+        "directory \(directory.number)", "its number is larger than any that is met")
     }
     let number = subvolume << Self.placeholderParentBits | directory.number
     return ItemID(Self.placeholder | number, tree: directory.tree)

@@ -33,13 +33,16 @@ struct BtrfsOpening {
       subvolume = BtrfsObject.topLevelSubvolume
     }
     if let log = superblock.logRoot {
+      let commit = try volume.lastCommit()
       do {
         let replay = try BtrfsLogs(log, on: volume).replay()
-        state.journal = .synced(files: replay.fileCount, since: try volume.lastCommit())
+        state.journal = .synced(files: replay.fileCount, since: commit)
         volume = BtrfsVolume(
           superblock, BtrfsStorage(devices: devices, map: map), replayed: replay.result)
-      } catch let error as FileSystemError {
-        state.journal = .notReplayed(reason: "\(error)")
+      } catch {
+        state.journal = .notReplayed(
+          reason: "\(error); what is shown is of the last commit"
+            + (commit.map { ", \($0.text)" } ?? ""))
       }
     }
     self.volume = volume

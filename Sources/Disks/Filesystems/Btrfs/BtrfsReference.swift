@@ -6,10 +6,18 @@ internal import Bytes
 ///     reference := index:u64, nameByteCount:u16, name                    key: inode, 12, directory
 ///     extended  := directory:u64, index:u64, nameByteCount:u16, name     key: inode, 13, hash
 struct BtrfsReference: Sendable, Equatable {
+  /// What tells the names of an inode apart.
+  struct Path: Hashable {
+    let directory: UInt64
+    let name: [UInt8]
+  }
+
   let directory: UInt64
   /// Where the name stands in the order of the directory.
   let index: UInt64
   let name: [UInt8]
+
+  var path: Path { Path(directory: directory, name: name) }
 
   /// All that stand in an item of either kind.
   static func all(of item: BtrfsItem) throws -> [BtrfsReference] {

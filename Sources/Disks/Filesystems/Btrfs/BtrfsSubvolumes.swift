@@ -67,22 +67,26 @@ extension BtrfsVolume {
       parents[key.object] = (key.offset, try BtrfsRootReference(data, of: key.object))
       return order.count < Self.subvolumeLimit
     }
+    // Nil of those whose path is not known yet, which a circle would ask for again.
+    var paths: [UInt64: [FileName]?] = [BtrfsObject.topLevelSubvolume: []]
+    func path(of id: UInt64, depth: Int) -> [FileName]? {
+      if let known = paths[id] { return known }
+      paths[id] = .some(nil)
+      guard depth < Self.pathLimit, let (parent, reference) = parents[id],
+        let upper = path(of: parent, depth: depth + 1),
+        let lower = try? self.path(of: reference, in: parent),
+        upper.count + lower.count <= Self.pathLimit
+      else { return nil }
+      paths[id] = upper + lower
+      return upper + lower
+    }
     return order.compactMap { id in
-      var components: [FileName] = []
-      var tree = id
-      while tree != BtrfsObject.topLevelSubvolume {
-        guard components.count < Self.pathLimit, let (parent, reference) = parents[tree],
-          let path = try? path(of: reference, in: parent)
-        else { return nil }
-        components = path + components
-        tree = parent
-      }
-      return BtrfsSubvolume(id: id, path: components)
+      path(of: id, depth: 0).map { BtrfsSubvolume(id: id, path: $0) }
     }
   }
 
-  private static let subvolumeLimit = 1 << 16
-  private static let pathLimit = 1 << 10
+  private static let subvolumeLimit = 1 << 14
+  private static let pathLimit = 1 << 8
 
   /// The components between a subvolume and one that stands in it.
   private func path(of reference: BtrfsRootReference, in id: UInt64) throws -> [FileName] {

@@ -3,7 +3,7 @@ internal import Bytes
 /// The superblock (Linux, btrfs_tree.h, `struct btrfs_super_block`; 4,096 bytes, little-endian).
 ///
 ///     checksum:32, fsid:16, place:u64, flags:u64, "_BHRfS_M", generation:u64, root:u64,
-///     chunkRoot:u64, logRoot:u64, … (0x88) deviceCount:u64, sectorSize:u32, nodeSize:u32, …
+///     chunkRoot:u64, logRoot:u64, … (0x90) sectorSize:u32, nodeSize:u32, …
 ///     (0xA0) systemChunks:u32, chunkRootGeneration:u64, … (0xBC) incompatible:u64,
 ///     checksumType:u16, rootLevel:u8, chunkRootLevel:u8, logRootLevel:u8, deviceItem:98,
 ///     label:256, … (0x23B) metadataUUID:16, … (0x32B) systemChunkArray:2048, …
@@ -21,7 +21,6 @@ struct BtrfsSuperblock: Sendable {
   let chunkRoot: BtrfsPointer
   /// Nil where nothing was synced since the last commit.
   let logRoot: BtrfsPointer?
-  let deviceCount: UInt64
   let sectorByteCount: Int
   let nodeByteCount: Int
   let checksum: BtrfsChecksum
@@ -42,7 +41,7 @@ struct BtrfsSuperblock: Sendable {
     guard Self.isThere(bytes) else { throw wrong("the magic number is missing") }
     let checksumType: UInt16 = try bytes.littleEndian(at: 0xC4)
     guard let checksum = BtrfsChecksum(rawValue: checksumType) else {
-      throw unsupportedBtrfs("the superblock", "checksums of type \(checksumType)")
+      throw wrong("its checksum is of type \(checksumType), which is not known here")
     }
     guard checksum.matches(bytes.extracting(0x20..<bytes.byteCount), bytes) else {
       throw wrong("the checksum does not match")
@@ -60,7 +59,6 @@ struct BtrfsSuperblock: Sendable {
     metadataUUID = hasOther ? Array(try bytes.field(at: 0x23B, count: 16)) : fsid
     isSeed = try bytes.littleEndian(at: 0x38, as: UInt64.self) & Self.seedingFlag != 0
     generation = try bytes.littleEndian(at: 0x48)
-    deviceCount = try bytes.littleEndian(at: 0x88)
     let sectorSize: UInt32 = try bytes.littleEndian(at: 0x90)
     let nodeSize: UInt32 = try bytes.littleEndian(at: 0x94)
     guard 4096...65_536 ~= sectorSize, sectorSize.nonzeroBitCount == 1,

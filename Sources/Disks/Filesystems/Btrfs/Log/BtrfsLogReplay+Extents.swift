@@ -42,7 +42,7 @@ extension BtrfsLogReplay {
     ) { key, data in
       let extent = try BtrfsExtent(data, of: key, sector: sector)
       if extent.end > range.lowerBound {
-        try countStep()
+        try countSteps(1)
         found.append((BtrfsItem(key: key, data: Array(data)), extent))
       }
       return true

@@ -94,11 +94,11 @@ extension BtrfsLogReplay {
 
   /// Whether the log says that an inode has a name.
   func logHas(_ name: [UInt8], of number: UInt64, in directory: UInt64) throws -> Bool {
-    try countStep()
     return try referenceKeys(name, of: number, in: directory).contains { key in
       guard let bytes = try volume.item(key, in: log) else { return false }
-      return try BtrfsReference.all(of: BtrfsItem(key: key, data: bytes))
-        .contains { $0.directory == directory && $0.name == name }
+      let all = try BtrfsReference.all(of: BtrfsItem(key: key, data: bytes))
+      try countSteps(all.count)
+      return all.contains { $0.directory == directory && $0.name == name }
     }
   }
 

@@ -12,21 +12,19 @@ extension BtrfsLogReplay {
     guard try hasInode(number) else {
       throw damagedBtrfs("the log of tree \(tree.id)", "inode \(number) is missing")
     }
+    let names = Set(references.map(\.path))
     for reference in references {
       guard try hasInode(reference.directory) else { continue }
       if try isInDirectory(reference, number) { continue }
-      guard try makeRoom(for: reference, of: number) else { return }
+      guard try makeRoom(for: reference, of: number, besides: names) else { return }
       _ = try link(
         reference.name, to: number, in: reference.directory, index: reference.index,
         addingReference: false)
     }
     if let old = try item(logged.key) {
       let before = try BtrfsReference.all(of: BtrfsItem(key: logged.key, data: old))
-      for reference in before
-      where !references.contains(where: {
-        $0.name == reference.name && $0.directory == reference.directory
-      }) {
-        try countStep()
+      for reference in before where !names.contains(reference.path) {
+        try countSteps(before.count)
         try unlink(reference.name, of: number, from: reference.directory)
       }
     }
@@ -45,14 +43,19 @@ extension BtrfsLogReplay {
 
   /// Takes away what is in the way of a name (`__add_inode_ref`).
   ///
+  /// - Parameter names: those that the log's item has; they stay.
   /// - Returns: false where it is the name of the root, which nothing replaces.
-  private func makeRoom(for reference: BtrfsReference, of number: UInt64) throws -> Bool {
+  private func makeRoom(
+    for reference: BtrfsReference, of number: UInt64, besides names: Set<BtrfsReference.Path>
+  ) throws -> Bool {
     let directory = reference.directory
     for key in referenceKeys(reference.name, of: number, in: directory) {
       guard let bytes = try item(key) else { continue }
       if key.type == .inodeReference, number == directory { return false }
-      for victim in try BtrfsReference.all(of: BtrfsItem(key: key, data: bytes))
-      where victim.directory == directory {
+      let all = try BtrfsReference.all(of: BtrfsItem(key: key, data: bytes))
+      try countSteps(all.count)
+      for victim in all
+      where victim.directory == directory && !names.contains(victim.path) {
         if try !logHas(victim.name, of: number, in: directory) {
           try unlink(victim.name, of: number, from: directory)
         }

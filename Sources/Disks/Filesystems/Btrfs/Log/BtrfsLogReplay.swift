@@ -1,9 +1,9 @@
 internal import Bytes
 
-/// Replays one log over its subvolume, in the steps and by the rules of Linux, for what a log leaves
-/// out they make up (fs/btrfs/tree-log.c, `replay_one_buffer`):
+/// Replays one log over its subvolume, in the steps and by the rules of Linux, for they make up
+/// what a log leaves out (fs/btrfs/tree-log.c, `replay_one_buffer`):
 ///
-/// 1. inodes: their items, attributes and names that are gone, and their new ends;
+/// 1. inodes: their items, and the attributes and names that are gone;
 /// 2. names that directories have won;
 /// 3. attributes, names that inodes have won, and extents;
 ///
@@ -81,10 +81,11 @@ final class BtrfsLogReplay {
     }
   }
 
-  /// Some steps look at all names of an inode for each of them.
-  func countStep() throws {
-    stepCount += 1
-    guard stepCount <= 1 << 20 else {
+  /// Some steps look at all names of an inode for each of them, or at all that an extent hides;
+  /// there are as many as the log's size may account for.
+  func countSteps(_ count: Int) throws {
+    stepCount += count
+    guard stepCount <= 1 << 20 + byteCount / 8 else {
       throw damagedBtrfs("the log of tree \(tree.id)", "it takes too many steps to replay")
     }
   }
@@ -106,12 +107,7 @@ final class BtrfsLogReplay {
     try removeAttributes(of: key.object)
     if inode.kind == .directory { try removeEntries(of: key.object, all: false) }
     tree.changes.set(key, try merged(logged, into: item(key), key.object))
-    if inode.kind == .regular {
-      // Before the extents come: of these some may lie behind the end, set aside by the machine.
-      let sector = UInt64(volume.superblock.sectorByteCount)
-      let size = try self.inode(key.object)?.byteCount ?? 0
-      try dropExtents(of: key.object, (size + sector - 1) / sector * sector..<(1 << 63))
-    }
+    // Linux drops the extents behind a file's new end as well, where nobody reads them.
     uncounted.insert(key.object)
   }
 
@@ -120,9 +116,10 @@ final class BtrfsLogReplay {
   /// from its names.
   private func merged(_ logged: [UInt8], into old: [UInt8]?, _ number: UInt64) throws -> [UInt8] {
     var result = logged
+    let noSize = [UInt8](repeating: 0, count: 8)
     let new = try BtrfsInode(number, logged)
     guard let old else {
-      if new.kind == .directory { result.replaceSubrange(16..<24, with: [UInt8](repeating: 0, count: 8)) }
+      if new.kind == .directory { result.replaceSubrange(16..<24, with: noSize) }
       return result
     }
     let before = try BtrfsInode(number, old)
@@ -137,7 +134,7 @@ final class BtrfsLogReplay {
       if before.kind == .directory {
         result.replaceSubrange(16..<24, with: old[16..<24])
       } else {
-        result.replaceSubrange(16..<24, with: [UInt8](repeating: 0, count: 8))
+        result.replaceSubrange(16..<24, with: noSize)
       }
     }
     return result
@@ -152,7 +149,7 @@ final class BtrfsLogReplay {
     ) { key, data in
       let logged = try volume.item(key, in: log) ?? []
       let structure = "the attributes of inode \(number)"
-      let names = try BtrfsNamedItem.all(in: logged.span.bytes, of: structure).map(\.name)
+      let names = Set(try BtrfsNamedItem.all(in: logged.span.bytes, of: structure).map(\.name))
       let all = try BtrfsNamedItem.all(in: data, of: structure)
       let rest = all.filter { names.contains($0.name) }
       if rest != all {
