@@ -29,6 +29,7 @@ import Testing
 
   private static let superblock = 64 << 10
   private static let copy = 64 << 20
+  private static let copyWarning = "which does not know what was synced since the last commit"
 
   private func seal(_ bytes: inout [UInt8], at place: Int, count: Int = 4096) {
     let covered = Array(bytes[place + 0x20..<place + count])
@@ -42,13 +43,17 @@ import Testing
     damaged[Self.superblock + 0x100] ^= 1
     #expect(
       try open(damaged).state.warnings
-        == ["the superblock is damaged (the checksum does not match); a copy was read"])
+        == [
+          "the superblock is damaged (the checksum does not match); a copy was read, "
+            + Self.copyWarning
+        ])
     #expect(try open(damaged).bytes("/f1") == open(bytes).bytes("/f1"))
     var gone = bytes
     gone.fill(0..<1 << 20, with: 0)
     #expect(try BtrfsFileSystem.open(MemoryDevice(gone)) == nil)
     let found = try #require(try openFileSystemByCopies(on: MemoryDevice(gone)))
-    #expect(found.state.warnings == ["the superblock is gone; a copy was read"])
+    #expect(
+      found.state.warnings == ["the superblock is gone; a copy was read, " + Self.copyWarning])
     #expect(try found.bytes("/f1") == open(bytes).bytes("/f1"))
     gone.fill(Self.copy..<Self.copy + 4096, with: 0)
     #expect(try openFileSystemByCopies(on: MemoryDevice(gone)) == nil)
@@ -175,6 +180,49 @@ import Testing
       let fileSystem = try images.open(first: first)
       #expect(String(decoding: try fileSystem.bytes("/file"), as: UTF8.self) == "new 2")
       #expect(fileSystem.state.warnings.first?.hasPrefix("device 2 was left behind") ?? false)
+    }
+  }
+
+  @Test func `an older copy of a disk beside it is another file system`() throws {
+    guard try canMountBtrfs() else { return }
+    let directory = try TemporaryDirectory(isInMemory: true)
+    let place = directory.appending("mounted")
+    let images = try BtrfsImages(in: directory.path, megabytes: 128, options: "")
+    try images.mounted(at: place) { try write("old", to: "\($0)/file") }
+    let kept = directory.appending("kept")
+    try output(of: "cp", "--sparse=always", images.paths[0].string, kept.string)
+    try images.mounted(at: place) { try write("new", to: "\($0)/file") }
+    for (first, text) in [(0, "new"), (1, "old")] {
+      let found = try BtrfsImages([images.paths[0], kept]).open(first: first)
+      #expect(String(decoding: try found.bytes("/file"), as: UTF8.self) == text)
+      #expect(found.state == FileSystemState())
+      #expect(found.memberIndices == [])
+    }
+  }
+
+  @Test func `no flipped bit is ever shown`() throws {
+    guard try canMountBtrfs() else { return }
+    let bytes = try image("-m single", in: TemporaryDirectory(isInMemory: true), log: true)
+    let device = RecordingDevice(bytes)
+    let whole = TreeListing(try #require(try BtrfsFileSystem.open(device)), tellsAccess: false)
+    #expect(whole.errors.isEmpty && whole.lines.count > 30)
+    let places = device.ranges.sorted { $0.lowerBound < $1.lowerBound }
+    let seed = Seed.ofThisRun
+    var random = seed.random
+    for _ in 0..<80 {
+      let place = places[random.below(places.count)]
+      let offset = Int(place.lowerBound) + random.below(place.count)
+      var image = PatchedImage(bytes)
+      image.put([bytes[offset] ^ 1 << UInt8(random.below(8))], at: offset)
+      guard let found = try? BtrfsFileSystem.open(PatchedDevice(image)) else { continue }
+      if case .notReplayed = found.state.journal { continue }
+      if place.lowerBound == Self.superblock { continue }
+      let listing = TreeListing(found, tellsAccess: false)
+      let wrong = listing.lines.filter { path, line in
+        line != whole.lines[path] && !line.contains("ERROR")
+      }
+      #expect(wrong.isEmpty, "byte \(offset), \(seed)")
+      #expect(!listing.errors.isEmpty || listing.lines == whole.lines, "byte \(offset), \(seed)")
     }
   }
 

@@ -31,7 +31,8 @@ struct BtrfsDevices: Sendable {
       guard let search = try? BtrfsSuperblockSearch(other) else { continue }
       let member = Member(device: other, superblock: search.superblock, index: index)
       if search.superblock.fsid == found.superblock.fsid {
-        family.append(member)
+        // A copy of the same device is another file system, whatever it is called.
+        if search.superblock.device.uuid != found.superblock.device.uuid { family.append(member) }
       } else if search.superblock.isSeed {
         seeds.append(member)
       }
@@ -51,11 +52,8 @@ struct BtrfsDevices: Sendable {
             + "\(newest.generation)) and is not used")
         continue
       }
-      if let known = members[superblock.device.uuid],
-        known.index == nil || known.superblock.generation >= superblock.generation
-      {
-        continue
-      }
+      let known = members[superblock.device.uuid]
+      if let known, known.superblock.generation >= superblock.generation { continue }
       members[superblock.device.uuid] = member
     }
     for seed in seeds where members[seed.superblock.device.uuid] == nil {

@@ -37,7 +37,6 @@ struct BtrfsNamedItem: Sendable, Equatable {
       found.append(
         BtrfsNamedItem(
           location: try BtrfsKey(bytes, at: place),
-          // The highest bit says that the name is encrypted.
           kind: try bytes.littleEndian(at: place + 29),
           name: Array(bytes.extracting(start..<start + nameCount)),
           data: Array(bytes.extracting(start + nameCount..<start + nameCount + dataCount))))
@@ -70,7 +69,7 @@ struct BtrfsNamedItem: Sendable, Equatable {
 extension FileKind {
   /// By the number in a directory's entry (`BTRFS_FT_…`); nil where that does not tell.
   init?(btrfsEntryKind kind: UInt8) {
-    switch kind & 0x7F {
+    switch kind {
     case 1: self = .regular
     case 2: self = .directory
     case 3: self = .characterDevice

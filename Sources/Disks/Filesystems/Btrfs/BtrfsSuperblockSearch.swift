@@ -42,7 +42,10 @@ struct BtrfsSuperblockSearch {
         first.generation == newest.generation ? [] : ["a copy of the superblock is newer than it"]
     } else {
       let reason = problem.map { "damaged (\($0.reason))" } ?? "gone"
-      warnings = ["the superblock is \(reason); a copy was read"]
+      warnings = [
+        "the superblock is \(reason); a copy was read, which does not know what was synced since the "
+          + "last commit"
+      ]
     }
   }
 }

@@ -88,7 +88,7 @@ extension BtrfsLogReplay {
       guard isThere else { continue }
       let isNew = try link(
         named.name, to: target, in: directory, index: index, addingReference: true)
-      if isNew, named.kind & 0x7F != BtrfsNamedItem.directoryKind { uncounted.insert(target) }
+      if isNew, named.kind != BtrfsNamedItem.directoryKind { uncounted.insert(target) }
     }
   }
 
