@@ -10,7 +10,11 @@ import Volumes
 @testable import Guests
 
 /// Machines whose root is a subvolume of btrfs, as installers of several kinds make it.
-@Suite(.serialized, .enabled(if: getuid() == 0 && areInstalled("mkfs.btrfs", "losetup", "mount")))
+@Suite(
+  .serialized,
+  .enabled(
+    if: getuid() == 0 && areInstalled("mkfs.btrfs", "btrfs", "losetup", "mount")
+      && isKnownToKernel("btrfs")))
 struct SubvolumeTests {
   private let directory: TemporaryDirectory
 

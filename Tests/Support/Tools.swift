@@ -71,3 +71,17 @@ package func isDebianGuestAvailable() -> Bool {
   }
   return true
 }
+
+/// Whether the kernel here knows a kind of file system, which it may have to load first; says on the
+/// terminal where it does not.
+package func isKnownToKernel(_ fileSystem: String) -> Bool {
+  func isListed() -> Bool {
+    let known = (try? output(of: "cat", "/proc/filesystems")) ?? ""
+    return known.split(whereSeparator: \.isWhitespace).contains { $0 == fileSystem }
+  }
+  if isListed() { return true }
+  _ = try? output(of: "modprobe", fileSystem)
+  if isListed() { return true }
+  print("skipped, the kernel here does not know \(fileSystem)")
+  return false
+}

@@ -29,7 +29,7 @@ import Testing
   }
 
   @Test func `an image of a running machine shows what the kernel shows after its replay`() throws {
-    guard try canMountBtrfs(), areInstalled("mkfs.xfs") else { return }
+    guard canMountBtrfs(), areInstalled("mkfs.xfs") else { return }
     let seed = Seed.ofThisRun
     var random = seed.random
     let directory = try TemporaryDirectory(isInMemory: true)

@@ -7,16 +7,8 @@ import TestSupport
 import Testing
 
 /// Whether this machine can make and mount btrfs; says why where it cannot.
-func canMountBtrfs() throws -> Bool {
-  guard canMount(), areInstalled("mkfs.btrfs", "btrfs", "losetup") else { return false }
-  let kinds = String(decoding: try readWhole("/proc/filesystems"), as: UTF8.self)
-  if kinds.contains("btrfs") { return true }
-  print("skipped, the kernel here does not know btrfs")
-  return false
-}
-
-private func readWhole(_ path: String) throws -> [UInt8] {
-  Array(try output(of: "cat", path).utf8)
+func canMountBtrfs() -> Bool {
+  canMount() && areInstalled("mkfs.btrfs", "btrfs", "losetup") && isKnownToKernel("btrfs")
 }
 
 /// A file system on a few image files.
