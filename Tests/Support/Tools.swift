@@ -72,8 +72,8 @@ package func isDebianGuestAvailable() -> Bool {
   return true
 }
 
-/// Whether the kernel here knows a kind of file system, which it may have to load first; says on the
-/// terminal where it does not.
+/// Whether the kernel here knows a kind of file system, which it may have to load first; says on
+/// the terminal where it does not.
 package func isKnownToKernel(_ fileSystem: String) -> Bool {
   func isListed() -> Bool {
     let known = (try? output(of: "cat", "/proc/filesystems")) ?? ""

@@ -43,8 +43,8 @@ struct BtrfsSuperblockSearch {
     } else {
       let reason = problem.map { "damaged (\($0.reason))" } ?? "gone"
       warnings = [
-        "the superblock is \(reason); a copy was read, which does not know what was synced since the "
-          + "last commit"
+        "the superblock is \(reason); a copy was read, "
+          + "which does not know what was synced since the last commit"
       ]
     }
   }
