@@ -3,6 +3,7 @@ package import BlockDevices
 /// The file systems that can be read. A new one is a folder beside this file and a line here.
 private let formats: [any FileSystem.Type] = [
   ExtFileSystem.self,
+  XFSFileSystem.self,
   ExFATFileSystem.self,
   FATFileSystem.self,
 ]
