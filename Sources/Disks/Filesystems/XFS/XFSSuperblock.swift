@@ -38,10 +38,16 @@ struct XFSSuperblock: Sendable {
   /// Blocks of inodes that are read and given up at once.
   let inodeClusterBlockCount: Int
 
-  /// - Parameter bytes: a whole sector, or as much of it as ``byteCount`` where its size is unknown.
+  /// - Parameters:
+  ///   - bytes: a whole sector, or as much of it as ``byteCount`` where its size is unknown.
+  ///   - isCopy: whether it is not the first one; a copy always says that the file system is not
+  ///     finished.
   /// - Throws: ``FileSystemError`` where it is damaged or has features that are not read.
-  init(_ bytes: RawSpan) throws {
+  init(_ bytes: RawSpan, isCopy: Bool = false) throws {
     features = try XFSFeatures(bytes)
+    guard try isCopy || bytes.bigEndian(at: 0x7E) == 0 as UInt8 else {
+      throw damaged("the file system was never finished")
+    }
     let sectorSize: UInt16 = try bytes.bigEndian(at: 0x66)
     guard sectorSize >= 512, sectorSize <= 32768, sectorSize.nonzeroBitCount == 1 else {
       throw damaged("a sector size of \(sectorSize) bytes")
@@ -160,9 +166,6 @@ extension XFSFeatures {
     guard flags.contains(.directories2) else { throw unsupported("directories of version 1") }
     guard try bytes.bigEndian(at: 0xB3) == 0 as UInt8 else {
       throw unsupported("that it is shared by several machines")
-    }
-    guard try bytes.bigEndian(at: 0x7E) == 0 as UInt8 else {
-      throw damaged("the file system was never finished")
     }
     let stored: UInt32 = try bytes.bigEndian(at: 0xC8)
     let misplaced: UInt32 = try bytes.bigEndian(at: 0xCC)

@@ -51,9 +51,9 @@ private func sector(of device: any BlockDevice, at offset: UInt64) throws -> [UI
 }
 
 /// Nil where a copy is damaged.
-private func intactSuperblock(_ bytes: [UInt8]) throws -> XFSSuperblock? {
+private func intactCopy(_ bytes: [UInt8]) throws -> XFSSuperblock? {
   do {
-    return try XFSSuperblock(bytes.span.bytes)
+    return try XFSSuperblock(bytes.span.bytes, isCopy: true)
   } catch let error as FileSystemError where error.problem == .damaged {
     return nil
   }
@@ -81,7 +81,7 @@ private func copiedSuperblock(
       guard device.holds(UInt64(XFSSuperblock.byteCount), at: group * size) else { continue }
       let bytes = try sector(of: device, at: group * size)
       guard try bytes.span.bytes.bigEndian(at: 0) == XFSSuperblock.magic,
-        let copy = try intactSuperblock(bytes),
+        let copy = try intactCopy(bytes),
         UInt64(copy.blocksPerGroup) * UInt64(copy.blockByteCount) == size,
         copy.inodePlace(copy.rootInode) != nil
       else { continue }

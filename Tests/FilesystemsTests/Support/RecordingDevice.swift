@@ -24,10 +24,14 @@ final class RecordingDevice: BlockDevice {
   func willNeed(_ range: Range<UInt64>) {}
 }
 
-/// Where all lies that an ext file system is read by, but not the bytes of files.
-func extStructures(of bytes: [UInt8]) throws -> [Range<Int>] {
+/// Where all lies that a file system is read by, but not the bytes of files.
+///
+/// - Parameter open: opens it on a device.
+func structures(
+  of bytes: [UInt8], _ open: (any BlockDevice) throws -> (any FileSystem)?
+) throws -> [Range<Int>] {
   let device = RecordingDevice(bytes)
-  guard let fileSystem = try ExtFileSystem.open(device) else { return [] }
+  guard let fileSystem = try open(device) else { return [] }
   fileSystem.walk(
     visiting: { _, item in
       let attributes = try fileSystem.attributes(of: item)
