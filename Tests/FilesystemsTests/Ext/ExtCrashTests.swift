@@ -81,7 +81,8 @@ import Testing
     do {
       let mounted = try MountedImage(image, at: mounts.appending("source"), options: setting.mount)
       try output(
-        of: "python3", "-c", crashScript(spoil: extSpoilScript), image.string, mounted.place.string, directory.string,
+        of: "python3", "-c", crashScript(spoil: extSpoilScript), image.string, mounted.place.string,
+        directory.string,
         "\(count)", "\(seed)")
     }
     unlink(image.string)

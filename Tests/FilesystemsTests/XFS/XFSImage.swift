@@ -1,3 +1,4 @@
+import Bytes
 import DiskImages
 import Filesystems
 import Glibc
@@ -15,6 +16,26 @@ func makeXFSImage(_ path: FilePath, megabytes: Int, options: String) throws {
     of: "env",
     arguments: ["TEST_DIR=/", "TEST_DEV=/", "QA_CHECK_FS=1", "mkfs.xfs", "-q"] + words
       + [path.string])
+}
+
+/// Has an image of version 5 use features, in the superblock and its copies.
+func enableXFSFeatures(_ bits: UInt32, in image: FilePath) throws {
+  let file = open(image.string, O_RDWR)
+  guard file >= 0 else { throw Errno(rawValue: errno) }
+  defer { close(file) }
+  var sector = [UInt8](repeating: 0, count: 512)
+  pread(file, &sector, sector.count, 0)
+  let size = Int(big(sector, 0x04) as UInt32) * Int(big(sector, 0x54) as UInt32)
+  for group in 0..<Int(big(sector, 0x58) as UInt32) {
+    pread(file, &sector, sector.count, off_t(group * size))
+    let features = big(sector, 0xD8) | bits
+    for index in 0..<4 {
+      sector[0xD8 + index] = UInt8(truncatingIfNeeded: features >> (24 - 8 * UInt32(index)))
+    }
+    sector.fill(0xE0..<0xE4, with: 0)
+    sector.put(~CyclicChecksum.castagnoli.updating(.max, with: sector.span.bytes), at: 0xE0)
+    pwrite(file, sector, sector.count, off_t(group * size))
+  }
 }
 
 /// Our own view of an image.

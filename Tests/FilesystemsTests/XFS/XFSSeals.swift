@@ -60,7 +60,8 @@ struct XFSSeals {
     seals.removeAll { seal in
       seal.range.upperBound > image.count
         || seal.checksum(of: Array(image[seal.range]))
-          != Array(image[seal.range.lowerBound + seal.offset..<seal.range.lowerBound + seal.offset + 4])
+          != Array(
+            image[seal.range.lowerBound + seal.offset..<seal.range.lowerBound + seal.offset + 4])
     }
   }
 

@@ -15,7 +15,8 @@ import Testing
     #expect(differences(ours.lines, linesByPath(try stored.listing())).isEmpty)
   }
 
-  @Test func `an image that was unmounted shows the same as the one whose log was replayed`() throws {
+  @Test func `an image that was unmounted shows the same as the one whose log was replayed`() throws
+  {
     let fileSystem = try openImage(StoredImage.cleanXFS.bytes())
     #expect(fileSystem.state == FileSystemState())
     let ours = TreeListing(fileSystem, tellsAccess: false)

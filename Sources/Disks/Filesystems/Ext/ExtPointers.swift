@@ -62,7 +62,9 @@ extension ExtVolume {
         count += 1
         continue
       }
-      if count > 0 { runs.append(BlockRun(first: start, count: count, place: base, isWritten: true)) }
+      if count > 0 {
+        runs.append(BlockRun(first: start, count: count, place: base, isWritten: true))
+      }
       count = 0
       if number == 0 { continue }
       start = first + UInt64(index)

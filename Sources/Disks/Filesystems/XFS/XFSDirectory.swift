@@ -15,8 +15,8 @@ struct XFSRawEntry: ~Escapable {
   }
 }
 
-/// The entries of directories (XFS Algorithms & Data Structures, "Directories"): in the inode, or in
-/// blocks of the directory, which begin at its start. What begins at 32 GiB is an index of them.
+/// The entries of directories (XFS Algorithms & Data Structures, "Directories"): in the inode, or
+/// in blocks of the directory, which begin at its start. What begins at 32 GiB is an index of them.
 extension XFSVolume {
   /// Where the index begins in a directory, in bytes.
   static let directoryIndexStart: UInt64 = 1 << 35

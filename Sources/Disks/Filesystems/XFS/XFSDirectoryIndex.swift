@@ -16,7 +16,9 @@ extension XFSVolume {
   func entry(named name: FileName, in directory: XFSInode) throws -> DirectoryEntry? {
     if !superblock.features.ignoresCase, directory.byteCount < Self.directoryIndexStart,
       let found = try indexedEntry(named: name, in: directory)
-    { return found }
+    {
+      return found
+    }
     let folded = superblock.features.ignoresCase ? name.bytes.map(lowerCase) : nil
     var exact: DirectoryEntry?
     var similar: DirectoryEntry?

@@ -1,7 +1,7 @@
 internal import Bytes
 
-/// Extended attributes (XFS Algorithms & Data Structures, "Extended Attributes"): in the inode, or in
-/// leaves of a tree in the fork for them. Big-endian:
+/// Extended attributes (XFS Algorithms & Data Structures, "Extended Attributes"): in the inode, or
+/// in leaves of a tree in the fork for them. Big-endian:
 ///
 ///     short := size:u16, count:u8, 0:u8, (nameLength:u8, valueLength:u8, flags:u8, name, value)*
 extension XFSVolume {

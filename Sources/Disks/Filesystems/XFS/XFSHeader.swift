@@ -3,8 +3,8 @@ internal import Bytes
 let xfsTypeName = "xfs"
 
 /// Where a block of metadata of version 5 says what it is and where it belongs (XFS Algorithms &
-/// Data Structures, "Metadata Integrity"). Offsets in bytes; the checksum is CRC-32C, little-endian,
-/// over the whole structure with zeros in its place.
+/// Data Structures, "Metadata Integrity"). Offsets in bytes; the checksum is CRC-32C,
+/// little-endian, over the whole structure with zeros in its place.
 struct XFSHeader: Sendable {
   let checksum: Int
   /// The structure's own place, in units of 512 bytes.
@@ -35,8 +35,8 @@ func xfsChecksum(of bytes: RawSpan, fieldAt offset: Int) -> UInt32 {
 }
 
 extension XFSVolume {
-  /// Makes sure that metadata is what was written for this inode at this place. In version 4 nothing
-  /// tells.
+  /// Makes sure that metadata is what was written for this inode at this place. In version 4
+  /// nothing tells.
   ///
   /// - Parameters:
   ///   - block: where it begins, counted from the start of the device.
@@ -51,7 +51,9 @@ extension XFSVolume {
         == xfsChecksum(of: bytes, fieldAt: header.checksum)
     else { throw damaged(structure(), block: block, "the checksum does not match") }
     let uuid = superblock.metadataUUID
-    guard try bytes.field(at: header.uuid, count: 16).isEqual(to: uuid.span.bytes) else { throw damaged(structure(), block: block, "it belongs to another file system") }
+    guard try bytes.field(at: header.uuid, count: 16).isEqual(to: uuid.span.bytes) else {
+      throw damaged(structure(), block: block, "it belongs to another file system")
+    }
     let place = block * UInt64(superblock.blockByteCount) / 512
     guard try bytes.bigEndian(at: header.place) == place else {
       throw damaged(structure(), block: block, "it was written for another place")

@@ -4,9 +4,9 @@ internal import Bytes
 /// (XFS Algorithms & Data Structures, "On-disk Inode"):
 ///
 ///     inode := 0x00 "IN", 0x02 mode:u16, 0x04 version:u8, 0x05 format:u8, 0x06 links:u16,
-///              0x08 uid:u32, 0x0C gid:u32, 0x10 links:u32, 0x18 manyExtents:u64, 0x20 accessed:u64,
-///              0x28 modified:u64, 0x30 changed:u64, 0x38 size:u64, 0x40 blocks:u64,
-///              0x4C extents:u32, 0x50 attributeExtents:u16, 0x52 attributesAt:u8,
+///              0x08 uid:u32, 0x0C gid:u32, 0x10 links:u32, 0x18 manyExtents:u64,
+///              0x20 accessed:u64, 0x28 modified:u64, 0x30 changed:u64, 0x38 size:u64,
+///              0x40 blocks:u64, 0x4C extents:u32, 0x50 attributeExtents:u16, 0x52 attributesAt:u8,
 ///              0x53 attributeFormat:i8, 0x5A flags:u16, 0x5C generation:u32, and in version 3
 ///              0x64 checksum:u32, 0x70 lsn:u64, 0x78 flags:u64, 0x90 created:u64, 0x98 inode:u64,
 ///              0xA0 uuid:16; then the fork of data, and that of attributes in so many units of
@@ -60,7 +60,9 @@ struct XFSInode: Sendable {
     self.number = number
     self.bytes = bytes
     let span = bytes.span.bytes
-    guard try span.bigEndian(at: 0) == Self.magic else { throw wrong("the magic number is missing") }
+    guard try span.bigEndian(at: 0) == Self.magic else {
+      throw wrong("the magic number is missing")
+    }
     mode = try span.bigEndian(at: 0x02)
     version = try span.bigEndian(at: 0x04)
     guard superblock.features.hasChecksums ? version == 3 : version == 1 || version == 2 else {
@@ -138,7 +140,8 @@ extension XFSVolume {
       throw damaged(structure, block: block, "a directory names it, but it is not in use")
     }
     guard !inode.flags.contains(.metadata) else {
-      throw damaged(structure, block: block, "a directory names it, but it is the file system's own")
+      throw damaged(
+        structure, block: block, "a directory names it, but it is the file system's own")
     }
     return inode
   }

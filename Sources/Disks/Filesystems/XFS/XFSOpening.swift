@@ -1,8 +1,8 @@
 internal import BlockDevices
 internal import Bytes
 
-/// A file system that is being opened: what its log holds is put over it, and its superblock is read
-/// again then.
+/// A file system that is being opened: what its log holds is put over it, and its superblock is
+/// read again then.
 struct XFSOpening {
   private(set) var volume: XFSVolume
   private(set) var state: FileSystemState

@@ -20,7 +20,8 @@ extension XFSVolume {
     let numberSize = isWide ? 8 : 4
     var position = 2 + numberSize
     for _ in 0..<count {
-      let nameLength = position < bytes.byteCount
+      let nameLength =
+        position < bytes.byteCount
         ? Int(try bytes.bigEndian(at: position, as: UInt8.self)) : 0
       let kindPlace = position + 3 + nameLength
       let numberPlace = kindPlace + (hasKinds ? 1 : 0)

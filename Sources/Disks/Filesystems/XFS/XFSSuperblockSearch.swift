@@ -24,7 +24,8 @@ struct XFSSuperblockSearch {
       superblock = try XFSSuperblock(whole.span.bytes)
     } catch let error as FileSystemError where error.problem == .damaged {
       let span = first.span.bytes
-      let hint = UInt64(try span.bigEndian(at: 0x54, as: UInt32.self))
+      let hint =
+        UInt64(try span.bigEndian(at: 0x54, as: UInt32.self))
         * UInt64(try span.bigEndian(at: 0x04, as: UInt32.self))
       guard let copy = try copiedSuperblock(on: device, hinted: hint) else { throw error }
       superblock = copy.superblock

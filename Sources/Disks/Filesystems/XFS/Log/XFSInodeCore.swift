@@ -16,7 +16,9 @@ extension [UInt8] {
   mutating func replaceCore(
     by core: RawSpan, sequence: UInt64, wrong: (String) -> FileSystemError
   ) throws {
-    guard try core.littleEndian(at: 0) == XFSInode.magic else { throw wrong("it is logged as none") }
+    guard try core.littleEndian(at: 0) == XFSInode.magic else {
+      throw wrong("it is logged as none")
+    }
     let version: UInt8 = try core.littleEndian(at: 4)
     let isThird = version == 3
     guard version == 2 || isThird, core.byteCount >= (isThird ? 176 : 96) else {
@@ -26,11 +28,13 @@ extension [UInt8] {
     let flags = XFSInode.Flags(rawValue: more << 16)
     for (offset, size) in Self.common { try turn(core, offset, size) }
     for offset in [4, 5, 82, 83] { self[offset] = try core.littleEndian(at: offset) }
-    for offset in [6, 7] + Array<Int>(24..<32) { self[offset] = 0 }
+    for offset in [6, 7] + [Int](24..<32) { self[offset] = 0 }
     var times = [32, 40, 48]
     if isThird {
       if flags.contains(.largeExtentCounts) { try turn(core, 24, 8) }
-      for (offset, size) in [(104, 8), (120, 8), (128, 4), (152, 8)] { try turn(core, offset, size) }
+      for (offset, size) in [(104, 8), (120, 8), (128, 4), (152, 8)] {
+        try turn(core, offset, size)
+      }
       put(bigEndian: sequence, at: 112)
       for offset in 132..<144 { self[offset] = 0 }
       times.append(144)

@@ -61,7 +61,9 @@ extension XFSReplayWriter {
     }
     let core = span.extracting(item.regions[1])
     if try isNewer(core, than: inode.span.bytes) {
-      try inode.replaceCore(by: core, sequence: sequence) { damaged("inode \(logged.number): \($0)") }
+      try inode.replaceCore(by: core, sequence: sequence) {
+        damaged("inode \(logged.number): \($0)")
+      }
       try replaceForks(of: &inode, logged, item, transaction)
       if inode[4] == 3 { inode.seal(checksumAt: 0x64) }
       bytes.replaceSubrange(within..<within + size, with: inode)

@@ -1,9 +1,9 @@
 internal import BlockDevices
 internal import Bytes
 
-/// The log of a file system: a ring of blocks of 512 bytes, whatever its sectors are (XFS Algorithms
-/// & Data Structures, "Journaling Log"). Each block begins with the number of the turn in which it
-/// was written, or is the header of a record, which has that number in its second word.
+/// The log of a file system: a ring of blocks of 512 bytes, whatever its sectors are (XFS
+/// Algorithms & Data Structures, "Journaling Log"). Each block begins with the number of the turn
+/// in which it was written, or is the header of a record, which has that number in its second word.
 struct XFSLogArea: Sendable {
   static let blockByteCount = 512
   private static let greatestByteCount: UInt64 = 1 << 31

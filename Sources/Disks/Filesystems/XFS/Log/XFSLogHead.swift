@@ -1,8 +1,8 @@
 internal import Bytes
 
 /// Finds the head of a log: where the next record would be written. Behind it lies what was written
-/// a turn earlier, or never; but records are written several at a time and may be missing or cut off
-/// where the machine was interrupted (Linux, fs/xfs/xfs_log_recover.c).
+/// a turn earlier, or never; but records are written several at a time and may be missing or cut
+/// off where the machine was interrupted (Linux, fs/xfs/xfs_log_recover.c).
 struct XFSLogHead {
   let log: XFSLogArea
   /// Blocks that may be under way at once: eight records.
@@ -27,8 +27,8 @@ struct XFSLogHead {
     return log.wrapped(try withoutPartialRecord(head))
   }
 
-  /// The first block that was written in a turn after which none lies in another, as far as a search
-  /// by halves tells.
+  /// The first block that was written in a turn after which none lies in another, as far as a
+  /// search by halves tells.
   private func firstBlock(ofTurn turn: UInt32) throws -> Int {
     var (low, high) = (0, log.blockCount - 1)
     while low + 1 < high {

@@ -15,7 +15,9 @@ struct XFSLoggedBuffer {
     /// Inodes, of which the log has what links those together that have no name, and no more.
     static let inodes = Flags(rawValue: 0x01)
     static let givenUp = Flags(rawValue: 0x02)
-    static let quotas: Flags = [.init(rawValue: 0x04), .init(rawValue: 0x08), .init(rawValue: 0x10)]
+    static let quotas: Flags = [
+      .init(rawValue: 0x04), .init(rawValue: 0x08), .init(rawValue: 0x10),
+    ]
   }
 
   /// What is in a buffer, in the upper bits of the flags. What no file is read from is not named.

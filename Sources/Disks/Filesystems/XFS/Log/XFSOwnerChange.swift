@@ -57,7 +57,9 @@ extension XFSReplayWriter {
     guard level > 0 else { return [] }
     let room = (bytes.count - 72) / 16
     let records = Int(try bytes.span.bytes.bigEndian(at: 6, as: UInt16.self))
-    guard records <= room else { throw damaged("\(inode.structure): a node with too many children") }
+    guard records <= room else {
+      throw damaged("\(inode.structure): a node with too many children")
+    }
     return try (0..<records).map {
       try bytes.span.bytes.bigEndian(at: 72 + 8 * (room + $0), as: UInt64.self)
     }

@@ -32,7 +32,11 @@ struct XFSReplay {
           let buffer = try XFSLoggedBuffer(format)
           if buffer.flags.contains(.givenUp) { given.insert(buffer) }
         } else if XFSUnfinishedWork.holds(item.type) {
-          if item.type % 2 == 0 { try unfinished.note(item.type, format) } else { done.append(item) }
+          if item.type % 2 == 0 {
+            try unfinished.note(item.type, format)
+          } else {
+            done.append(item)
+          }
         }
       }
       for item in done { try unfinished.note(item.type, bytes.extracting(item.regions[0])) }

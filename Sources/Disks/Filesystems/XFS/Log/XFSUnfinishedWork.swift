@@ -22,15 +22,15 @@ struct XFSUnfinishedWork: Sendable {
 
     var name: String {
       switch self {
-      case .freeing: "freeing of extents"
-      case .owners: "changes of the owners of extents"
-      case .references: "changes of the references to extents"
-      case .mapping: "changes of the extents of files"
-      case .attributes: "changes of attributes"
-      case .exchange: "exchanges of extents"
-      case .realTimeFreeing: "freeing of real-time extents"
-      case .realTimeOwners: "changes of the owners of real-time extents"
-      case .realTimeReferences: "changes of the references to real-time extents"
+      case .freeing: "freeing extents"
+      case .owners: "changing who owns extents"
+      case .references: "changing who shares extents"
+      case .mapping: "changing the extents of files"
+      case .attributes: "changing attributes"
+      case .exchange: "exchanging extents"
+      case .realTimeFreeing: "freeing real-time extents"
+      case .realTimeOwners: "changing who owns real-time extents"
+      case .realTimeReferences: "changing who shares real-time extents"
       }
     }
   }
@@ -88,7 +88,8 @@ struct XFSUnfinishedWork: Sendable {
   var warnings: [String] {
     Kind.allCases.compactMap { kind in
       let count = open.keys.count { $0.kind == kind }
-      return count == 0 ? nil : "\(count) \(kind.name) were begun and not finished"
+      guard count > 0 else { return nil }
+      return "it was interrupted while \(kind.name)" + (count == 1 ? "" : " (\(count) times)")
     }
   }
 }
