@@ -53,7 +53,7 @@ extension XFSVolume {
     let hash = xfsNameHash(name.bytes)
     var next: UInt64? = Self.directoryIndexStart / size
     for _ in 0..<Self.greatestDepth {
-      guard let number = next, let block = try indexBlock(number, &fork) else { return nil }
+      guard let number = next, let block = try intactIndexBlock(number, &fork) else { return nil }
       guard block.isNode else { return try entry(named: name, hash, in: block, &fork) }
       let branch = block.firstEntry(from: hash)
       guard branch < block.count else { return nil }
@@ -84,6 +84,17 @@ extension XFSVolume {
       }
     }
     return nil
+  }
+
+  /// Nil where the index is damaged.
+  private func intactIndexBlock(
+    _ number: UInt64, _ fork: inout XFSForkBlocks
+  ) throws -> XFSHashBlock? {
+    do {
+      return try indexBlock(number, &fork)
+    } catch let error as FileSystemError where error.problem == .damaged {
+      return nil
+    }
   }
 
   /// A block of the index by its number in the directory; nil where it is not one.

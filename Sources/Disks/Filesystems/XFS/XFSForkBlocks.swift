@@ -29,8 +29,17 @@ struct XFSForkBlocks {
   mutating func blocks(
     _ count: UInt64, at first: UInt64
   ) throws -> (place: UInt64, bytes: [UInt8]) {
+    let (place, bytes, _) = try pieces(count, at: first)
+    return (place, bytes)
+  }
+
+  /// The same, and whether the blocks lie in pieces of which the log has changed one.
+  mutating func pieces(
+    _ count: UInt64, at first: UInt64
+  ) throws -> (place: UInt64, bytes: [UInt8], areChanged: Bool) {
     var place: UInt64?
     var bytes: [UInt8] = []
+    var areChanged = false
     var block = first
     while block < first + count {
       let (end, run) = try piece(at: block)
@@ -45,8 +54,9 @@ struct XFSForkBlocks {
       } else {
         bytes += try volume.blocks(part, from: start, of: structure)
       }
+      if part < count, volume.isChangedByLog(part, from: start) { areChanged = true }
       block += part
     }
-    return (place ?? 0, bytes)
+    return (place ?? 0, bytes, areChanged)
   }
 }

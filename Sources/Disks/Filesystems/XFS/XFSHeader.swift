@@ -40,15 +40,17 @@ extension XFSVolume {
   ///
   /// - Parameters:
   ///   - block: where it begins, counted from the start of the device.
+  ///   - hasChecksum: whether its checksum is known.
   ///   - structure: what lies there, for an error.
   func verify(
     _ bytes: RawSpan, _ header: XFSHeader, at block: UInt64, owner: UInt64,
-    _ structure: @autoclosure () -> String
+    hasChecksum: Bool = true, _ structure: @autoclosure () -> String
   ) throws {
     guard superblock.features.hasChecksums else { return }
     guard
-      try bytes.littleEndian(at: header.checksum)
-        == xfsChecksum(of: bytes, fieldAt: header.checksum)
+      try !hasChecksum
+        || bytes.littleEndian(at: header.checksum)
+          == xfsChecksum(of: bytes, fieldAt: header.checksum)
     else { throw damaged(structure(), block: block, "the checksum does not match") }
     let uuid = superblock.metadataUUID
     guard try bytes.field(at: header.uuid, count: 16).isEqual(to: uuid.span.bytes) else {

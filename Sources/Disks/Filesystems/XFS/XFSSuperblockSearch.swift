@@ -67,14 +67,19 @@ private func intactCopy(_ bytes: [UInt8]) throws -> XFSSuperblock? {
 private func copiedSuperblock(
   on device: any BlockDevice, hinted hint: UInt64?
 ) throws -> SuperblockCopy? {
-  var sizes = hint.map { [$0] } ?? []
+  var sizes: [UInt64] = hint.map { [$0] } ?? []
+  func add(_ size: UInt64) {
+    if !sizes.contains(size) { sizes.append(size) }
+  }
   for count: UInt64 in [4, 1, 2, 8, 16, 32, 3, 5, 6, 7] {
     for block: UInt64 in [4096, 1024, 512, 2048, 8192, 16_384, 32_768, 65_536] {
       let blocks = device.byteCount / block
-      sizes += [blocks / count * block, (blocks + count - 1) / count * block]
+      add(blocks / count * block)
+      add((blocks + count - 1) / count * block)
     }
   }
-  sizes.append((1 << 40) - 4096)
+  // The largest that there is, for disks of many tebibytes.
+  add((1 << 40) - 4096)
   for size in sizes where size >= 1 << 20 && size < device.byteCount {
     let count = min(device.byteCount / size, 64)
     // The last group and the middle one are told where the root is when the file system is made.

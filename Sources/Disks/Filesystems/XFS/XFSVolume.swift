@@ -58,6 +58,15 @@ final class XFSVolume: Sendable {
     return bytes
   }
 
+  /// Whether the log has changed some blocks.
+  func isChangedByLog(_ count: UInt64, from number: UInt64) -> Bool {
+    guard let overlay else { return false }
+    let size = UInt64(superblock.blockByteCount)
+    let piece = overlay.piece(at: number * size, before: (number + count) * size)
+    guard case .base = piece.source else { return true }
+    return piece.byteCount < count * size
+  }
+
   /// Hints that blocks will be read soon. A device that was cut off may end before them.
   func willNeed(_ count: UInt64, from number: UInt64) {
     let size = UInt64(superblock.blockByteCount)

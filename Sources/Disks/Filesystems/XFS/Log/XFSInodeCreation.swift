@@ -15,7 +15,7 @@ extension XFSReplayWriter {
     let generation: UInt32 = try format.bigEndian(at: 24)
     let perBlock = 1 << Int(superblock.inodesPerBlockShift)
     guard superblock.features.hasChecksums, Int(size) == superblock.inodeByteCount,
-      count > 0, count <= 1 << 16, blocks * perBlock == count,
+      count > 0, count <= max(64, perBlock), blocks * perBlock == count,
       first < UInt64(superblock.blocksPerGroup),
       let start = superblock.block(group << superblock.groupShift | first),
       superblock.canHoldFile(UInt64(blocks), from: start)

@@ -1,8 +1,8 @@
 internal import Bytes
 
 extension XFSReplayWriter {
-  /// Blocks of a tree that are looked at, which is more than a file of any size that occurs has.
-  private static let blockLimit = 1 << 20
+  /// Blocks of trees that are looked at in all: those of some thirty million extents.
+  private static let blockLimit = 1 << 17
 
   /// Makes an inode the owner of the blocks of its trees of extents, which were another one's
   /// (Linux, fs/xfs/xfs_inode_item_recover.c).
@@ -27,13 +27,12 @@ extension XFSReplayWriter {
       throw damaged("\(inode.structure): a tree of extents that is none")
     }
     var nodes = try (0..<count).map { try root.bigEndian(at: 4 + 8 * (room + $0), as: UInt64.self) }
-    var seen = 0
     for depth in (0..<level).reversed() {
       var below: [UInt64] = []
       for node in nodes {
-        seen += 1
+        takenOverCount += 1
         guard let block = superblock.block(node), superblock.canHoldFile(1, from: block),
-          seen <= Self.blockLimit
+          takenOverCount <= Self.blockLimit
         else { throw damaged("\(inode.structure): a node where there can be none") }
         below += try children(of: block, depth, takenOverBy: inode)
       }

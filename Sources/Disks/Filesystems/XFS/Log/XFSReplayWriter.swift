@@ -12,6 +12,8 @@ struct XFSReplayWriter {
   var sectors: XFSReplayedSectors
   /// Where the transaction begins whose changes are being made.
   private(set) var sequence: UInt64 = 0
+  /// Blocks of trees of extents that were given another owner.
+  var takenOverCount = 0
   /// What was changed since that became so, by its first sector.
   private var changed: [UInt64: (header: XFSHeader, sectorCount: Int)] = [:]
 
@@ -82,7 +84,9 @@ extension XFSReplayWriter {
     }
     guard content != .tree || XFSLoggedContent.isExtentTree(bytes.span.bytes) else { return }
     try sectors.write(bytes, at: buffer.sector)
-    if superblock.features.hasChecksums, let header = XFSLoggedContent.header(of: content) {
+    if superblock.features.hasChecksums,
+      let header = try XFSLoggedContent.header(of: content, bytes.span.bytes, superblock)
+    {
       noteChange(buffer.sector, count: buffer.sectorCount, header)
     }
   }
@@ -97,15 +101,24 @@ enum XFSLoggedContent {
     bytes.starts(with: "BMAP") || bytes.starts(with: "BMA3")
   }
 
-  /// Nil for what has no header.
-  static func header(of content: XFSLoggedBuffer.Content) -> XFSHeader? {
-    switch content {
-    case .tree: .extentTree
-    case .symbolicLink, .attributeValue: .remote
-    case .onlyDirectoryBlock, .directoryData: .directoryData
-    case .directoryLeaf, .directoryLeafBelowNode, .node, .attributeLeaf: .hashTree
-    case .superblock: superblock
-    case .unknown, .inodes: nil
+  /// Nil for what has no header, such as a part of a directory's block that lies in pieces: of
+  /// that the log has buffers of their own, and of its first piece alone a header.
+  static func header(
+    of content: XFSLoggedBuffer.Content, _ bytes: RawSpan, _ superblock: XFSSuperblock
+  ) throws -> XFSHeader? {
+    let first: UInt32 = try bytes.bigEndian(at: 0)
+    let second: UInt16 = try bytes.bigEndian(at: 8)
+    let isWhole = bytes.byteCount == superblock.directoryBlockByteCount
+    switch (content, first, second) {
+    case (.tree, 0x424D_4133, _): return .extentTree
+    case (.symbolicLink, 0x5853_4C4D, _), (.attributeValue, 0x5841_524D, _): return .remote
+    case (.onlyDirectoryBlock, 0x5844_4233, _), (.directoryData, 0x5844_4433, _):
+      return isWhole ? .directoryData : nil
+    case (.directoryLeaf, _, 0x3DF1), (.directoryLeafBelowNode, _, 0x3DFF):
+      return isWhole ? .hashTree : nil
+    case (.node, _, 0x3EBE), (.attributeLeaf, _, 0x3BEE): return .hashTree
+    case (.superblock, XFSSuperblock.magic, _): return Self.superblock
+    default: return nil
     }
   }
 
