@@ -59,9 +59,9 @@ extension XFSReplayWriter {
     guard try inode.span.bytes.bigEndian(at: 0) == XFSInode.magic else {
       throw damaged("there is no inode \(logged.number) where it is logged")
     }
-    let core = span.extracting(item.regions[1])
-    if try isNewer(core, than: inode.span.bytes) {
-      try inode.replaceCore(by: core, sequence: sequence) {
+    let fields = span.extracting(item.regions[1])
+    if try isNewer(fields, than: inode.span.bytes) {
+      try inode.replaceFields(by: fields, sequence: sequence) {
         damaged("inode \(logged.number): \($0)")
       }
       try replaceForks(of: &inode, logged, item, transaction)
@@ -76,12 +76,12 @@ extension XFSReplayWriter {
 
   /// Whether what is logged was not written already: by the position of the log, or in version 4 by
   /// how often the inode was written, which wraps.
-  private func isNewer(_ core: RawSpan, than inode: RawSpan) throws -> Bool {
+  private func isNewer(_ fields: RawSpan, than inode: RawSpan) throws -> Bool {
     if superblock.features.hasChecksums {
       let known: UInt64 = try inode.bigEndian(at: 0x70)
       return known == 0 || known == .max || known <= sequence
     }
-    let logged: UInt16 = try core.littleEndian(at: 30)
+    let logged: UInt16 = try fields.littleEndian(at: 30)
     let known: UInt16 = try inode.bigEndian(at: 30)
     return logged >= known || known == .max && logged < .max >> 1
   }
