@@ -100,7 +100,9 @@ struct XFSLogReader {
       }
       let span = data.span.bytes
       var position = 0
-      for _ in 0..<record.operationCount where position < span.byteCount {
+      var left = record.operationCount
+      while left > 0, position < span.byteCount {
+        left -= 1
         let wrong = range.log.damaged(record.block, "an operation goes over the end of its record")
         guard span.byteCount - position >= XFSLogOperation.headerByteCount else { throw wrong }
         let id: UInt32 = try span.bigEndian(at: position)
