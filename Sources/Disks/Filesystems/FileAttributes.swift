@@ -78,3 +78,33 @@ package struct DeviceNumber: Sendable, Hashable {
     self.minor = minor
   }
 }
+
+extension FileKind {
+  /// By the upper bits of a mode as Unix writes it; nil where they say nothing that is known.
+  init?(mode: UInt16) {
+    switch mode & 0xF000 {
+    case 0x1000: self = .pipe
+    case 0x2000: self = .characterDevice
+    case 0x4000: self = .directory
+    case 0x6000: self = .blockDevice
+    case 0x8000: self = .regular
+    case 0xA000: self = .symbolicLink
+    case 0xC000: self = .socket
+    default: return nil
+    }
+  }
+
+  /// By the number that ext4 and XFS write in a directory's entry; nil where it does not tell.
+  init?(entryKind kind: UInt8) {
+    switch kind {
+    case 1: self = .regular
+    case 2: self = .directory
+    case 3: self = .characterDevice
+    case 4: self = .blockDevice
+    case 5: self = .pipe
+    case 6: self = .socket
+    case 7: self = .symbolicLink
+    default: return nil
+    }
+  }
+}

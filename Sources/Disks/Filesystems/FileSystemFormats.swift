@@ -3,6 +3,7 @@ package import BlockDevices
 /// The file systems that can be read. A new one is a folder beside this file and a line here.
 private let formats: [any FileSystem.Type] = [
   ExtFileSystem.self,
+  XFSFileSystem.self,
   BtrfsFileSystem.self,
   ExFATFileSystem.self,
   FATFileSystem.self,
@@ -16,9 +17,18 @@ private let formats: [any FileSystem.Type] = [
 package func openFileSystem(
   on device: any BlockDevice, beside others: [any BlockDevice] = []
 ) throws -> (any FileSystem)? {
+  var unread: (any Error)?
   for format in formats {
-    if let fileSystem = try format.open(device, beside: others) { return fileSystem }
+    do {
+      if let fileSystem = try format.open(device, beside: others) { return fileSystem }
+    } catch let error as FileSystemError {
+      throw error
+    } catch {
+      // Where this one's mark cannot be read, another one may lie.
+      unread = unread ?? error
+    }
   }
+  if let unread { throw unread }
   return nil
 }
 

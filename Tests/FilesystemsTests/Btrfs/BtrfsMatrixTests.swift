@@ -45,7 +45,7 @@ import Testing
       in: directory.path, count: format.deviceCount, megabytes: format.megabytes,
       options: format.options)
     try images.mounted(at: place, options: format.mount) { top in
-      try output(of: "python3", "-c", extTreeScript, top.string, "1", "3000", "small")
+      try output(of: "python3", "-c", treeScript, top.string, "1", "3000", "small")
       try output(of: "python3", "-c", btrfsTreeScript, top.string, "2")
     }
     #expect(try images.open().state.sentence == "clean")
@@ -58,7 +58,7 @@ import Testing
     guard areInstalled("mkfs.btrfs", "python3") else { return }
     let directory = try TemporaryDirectory(isInMemory: true)
     let tree = directory.appending("tree")
-    try output(of: "python3", "-c", extTreeScript, tree.string, "1", "500", "small")
+    try output(of: "python3", "-c", treeScript, tree.string, "1", "500", "small")
     // It would be copied byte for byte.
     unlink(tree.appending("far").string)
     let images = try BtrfsImages(

@@ -51,19 +51,18 @@ import Testing
   }
 
   @Test func `an image of a running machine shows what the kernel shows after its replay`() throws {
-    guard canMount() else { return }
+    guard canMount(), areInstalled("mke2fs", "debugfs") else { return }
     let seed = Seed.ofThisRun
     var random = seed.random
     let directory = try TemporaryDirectory(isInMemory: true)
-    let host = try? cloningHost(in: directory)
-    defer { if let host { _ = try? output(of: "umount", host.string) } }
+    let host = areInstalled("mkfs.xfs") ? try CloningHost(in: directory) : nil
     var tally = Tally()
     let perBatch = min(12, max(3, Self.imageCount / Self.settings.count))
     var batch = 0
     while tally.compared + tally.refused < Self.imageCount {
       let setting = Self.settings[batch % Self.settings.count]
       try compareBatch(
-        setting, count: perBatch, seed: random.next() >> 16, in: host ?? directory.path,
+        setting, count: perBatch, seed: random.next() >> 16, in: host?.place ?? directory.path,
         mountingAt: directory.path, &tally, "\(seed), batch \(batch)")
       batch += 1
     }
@@ -71,17 +70,6 @@ import Testing
       "\(seed): \(tally.compared) images compared, \(tally.replayed) replayed, \(tally.torn) torn, "
         + "\(tally.kernelErrors) paths that neither reads; \(tally.refused) refused by both")
     #expect(tally.replayed > 0)
-  }
-
-  /// A place where a file is copied in one moment by sharing its blocks.
-  private func cloningHost(in directory: TemporaryDirectory) throws -> FilePath {
-    let disk = directory.appending("host.img")
-    let place = directory.appending("host")
-    try output(of: "truncate", "-s", "4G", disk.string)
-    try output(of: "mkfs.xfs", "-q", disk.string)
-    mkdir(place.string, 0o700)
-    try output(of: "mount", "-o", "loop", disk.string, place.string)
-    return place
   }
 
   private func compareBatch(
@@ -93,7 +81,8 @@ import Testing
     do {
       let mounted = try MountedImage(image, at: mounts.appending("source"), options: setting.mount)
       try output(
-        of: "python3", "-c", crashScript, image.string, mounted.place.string, directory.string,
+        of: "python3", "-c", crashScript(spoil: extSpoilScript), image.string, mounted.place.string,
+        directory.string,
         "\(count)", "\(seed)")
     }
     unlink(image.string)

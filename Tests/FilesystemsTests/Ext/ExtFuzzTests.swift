@@ -21,7 +21,7 @@ import Testing
     guard areInstalled("mke2fs", "debugfs", "e2fsck", "python3") else { return }
     let directory = try TemporaryDirectory(isInMemory: true)
     let tree = directory.appending("tree")
-    try output(of: "python3", "-c", extTreeScript, tree.string, "1", "500", "small")
+    try output(of: "python3", "-c", treeScript, tree.string, "1", "500", "small")
     let image = directory.appending("image")
     for format in Self.formats {
       try makeExtImage(

@@ -19,7 +19,7 @@ import Testing
   private func makeImage(_ options: String, megabytes: Int = 16) throws {
     let tree = directory.appending("tree")
     if access(tree.string, F_OK) != 0 {
-      try output(of: "python3", "-c", extTreeScript, tree.string, "1", "500", "small")
+      try output(of: "python3", "-c", treeScript, tree.string, "1", "500", "small")
     }
     try makeExtImage(
       image, megabytes: megabytes, options: options.split(separator: " ").map(String.init),

@@ -37,10 +37,12 @@ let kernelTreeScript = """
       try: return body()
       except OSError: return 'ERROR'
 
+  # XFS shows access control lists a second time, as they lie on the disk.
   def attributes(path):
       return ','.join(sorted('%s=%s' % (escaped(os.fsencode(n)),
           os.getxattr(path, n, follow_symlinks=False).hex())
-          for n in os.listxattr(path, follow_symlinks=False)))
+          for n in os.listxattr(path, follow_symlinks=False)
+          if not n.startswith('trusted.SGI_ACL_')))
 
   def show(path, shown):
       try: s = os.lstat(path)

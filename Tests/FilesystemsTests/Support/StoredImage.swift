@@ -20,6 +20,15 @@ struct StoredImage: CustomStringConvertible, Sendable {
     StoredImage(name: "fat16-4096", byteCount: 40 << 20), fat32,
   ]
 
+  /// With logs that were never replayed.
+  static let xfsWithLogs = [
+    StoredImage(name: "xfs-4", byteCount: 24 << 20),
+    StoredImage(name: "xfs-5", byteCount: 32 << 20),
+  ]
+  /// The last of them as it was unmounted.
+  static let cleanXFS = StoredImage(name: "xfs-5-clean", byteCount: 32 << 20)
+  static let xfs = xfsWithLogs + [cleanXFS]
+
   var description: String { name }
 
   func bytes() throws -> [UInt8] {
@@ -33,9 +42,11 @@ struct StoredImage: CustomStringConvertible, Sendable {
   }
 
   /// What Linux shows of it.
-  func tree() throws -> WholeTree {
-    let listing = try readFile(Self.folder.appending("\(name).listing"))
-    return WholeTree(listing: String(decoding: listing, as: UTF8.self))
+  func tree() throws -> WholeTree { WholeTree(listing: try listing()) }
+
+  func listing() throws -> String {
+    let bytes = try readFile(Self.folder.appending("\(name).listing"))
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   private static let folder = FilePath(#filePath).removingLastComponent()

@@ -22,7 +22,7 @@ extension ExtVolume {
     let bytes =
       inode.flags.contains(.inlineData)
       ? try inlineBytes(of: inode)
-      : try ExtContent(inode, on: self).bytes(limit: Self.greatestValue)
+      : try content(of: inode).bytes(limit: Self.greatestValue)
     if try isBoundTo(owner, inode) { return bytes }
     let stored: UInt32 = try inode.span.littleEndian(at: 0x08)
     let computed = CyclicChecksum.castagnoli.updating(

@@ -158,19 +158,3 @@ extension ExtVolume {
       "the entry at byte \(start) is not one")
   }
 }
-
-extension FileKind {
-  /// By the number in a directory entry; nil where that does not tell.
-  init?(extEntryKind kind: UInt8) {
-    switch kind {
-    case 1: self = .regular
-    case 2: self = .directory
-    case 3: self = .characterDevice
-    case 4: self = .blockDevice
-    case 5: self = .pipe
-    case 6: self = .socket
-    case 7: self = .symbolicLink
-    default: return nil
-    }
-  }
-}

@@ -12,9 +12,9 @@ internal import Bytes
 extension ExtVolume {
   private static let greatestDepth = 5
 
-  func extentWindow(of inode: ExtInode, around block: UInt64) throws -> ExtWindow {
+  func extentWindow(of inode: ExtInode, around block: UInt64) throws -> BlockWindow {
     let limit: UInt64 = 1 << 32
-    guard block < limit else { return ExtWindow(blocks: limit..<UInt64.max, runs: []) }
+    guard block < limit else { return BlockWindow(blocks: limit..<UInt64.max, runs: []) }
     var covered = 0..<limit
     var depth = -1
     var child: UInt64?
@@ -39,7 +39,7 @@ extension ExtVolume {
   }
 
   private enum Step {
-    case found(ExtWindow)
+    case found(BlockWindow)
     case child(at: UInt64, depth: Int, covered: Range<UInt64>)
   }
 
@@ -76,7 +76,7 @@ extension ExtVolume {
     }
     if depth == 0 {
       return .found(
-        ExtWindow(blocks: covered, runs: try runs(in: node, count, covered, wrong)))
+        BlockWindow(blocks: covered, runs: try runs(in: node, count, covered, wrong)))
     }
     guard count > 0 else { throw wrong("a node without children") }
     return try child(in: node, count, depth, covered, block, wrong)
@@ -101,7 +101,7 @@ extension ExtVolume {
       next < count
       ? UInt64(try node.littleEndian(at: 12 + 12 * next, as: UInt32.self)) : covered.upperBound
     guard chosen >= 0 else {
-      return .found(ExtWindow(blocks: covered.lowerBound..<end, runs: []))
+      return .found(BlockWindow(blocks: covered.lowerBound..<end, runs: []))
     }
     let start = 12 + 12 * chosen
     let first = UInt64(try node.littleEndian(at: start, as: UInt32.self))
@@ -114,8 +114,8 @@ extension ExtVolume {
   private func runs(
     in node: RawSpan, _ count: Int, _ covered: Range<UInt64>,
     _ wrong: (String) -> FileSystemError
-  ) throws -> [ExtRun] {
-    var runs: [ExtRun] = []
+  ) throws -> [BlockRun] {
+    var runs: [BlockRun] = []
     runs.reserveCapacity(count)
     var previous = covered.lowerBound
     for entry in 0..<count {
@@ -124,7 +124,7 @@ extension ExtVolume {
       let length: UInt16 = try node.littleEndian(at: start + 4)
       let high: UInt16 = try node.littleEndian(at: start + 6)
       let low: UInt32 = try node.littleEndian(at: start + 8)
-      let run = ExtRun(
+      let run = BlockRun(
         first: first, count: UInt64(length > 32_768 ? length - 32_768 : length),
         place: UInt64(high) << 32 | UInt64(low), isWritten: length <= 32_768)
       guard run.count > 0, first >= previous, run.end <= covered.upperBound else {

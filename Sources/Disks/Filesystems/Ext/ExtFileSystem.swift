@@ -50,7 +50,7 @@ package final class ExtFileSystem: FileSystem {
     if inode.flags.contains(.inlineData) {
       return InlineContent(try volume.inlineBytes(of: inode))
     }
-    return ExtContent(inode, on: volume)
+    return volume.content(of: inode)
   }
 
   package func target(ofSymbolicLink link: ItemID) throws -> FileName {

@@ -62,25 +62,10 @@ struct ExtInode: Sendable {
   }
 
   /// The kind that the mode names; nil where it names none.
-  var kind: FileKind? { FileKind(extMode: mode) }
+  var kind: FileKind? { FileKind(mode: mode) }
 
   /// How errors call it.
   var structure: String { "inode \(number)" }
-}
-
-extension FileKind {
-  fileprivate init?(extMode mode: UInt16) {
-    switch mode & 0xF000 {
-    case 0x1000: self = .pipe
-    case 0x2000: self = .characterDevice
-    case 0x4000: self = .directory
-    case 0x6000: self = .blockDevice
-    case 0x8000: self = .regular
-    case 0xA000: self = .symbolicLink
-    case 0xC000: self = .socket
-    default: return nil
-    }
-  }
 }
 
 extension ExtVolume {

@@ -1,45 +1,21 @@
-internal import Bytes
-
-/// Blocks of a file that follow one another on the disk.
-struct ExtRun: Sendable, Equatable {
-  /// The first one, counted in the file.
-  let first: UInt64
-  let count: UInt64
-  /// Where it lies.
-  let place: UInt64
-  /// Whether it was written; else it reads as zeros.
-  let isWritten: Bool
-
-  var end: UInt64 { first + count }
-}
-
-/// A part of a file, and all that is known of where it lies.
-struct ExtWindow: Sendable {
-  /// The blocks of the file that it tells of. What is in no run is a hole.
-  let blocks: Range<UInt64>
-  /// Ascending, within ``blocks``.
-  let runs: [ExtRun]
-
-  /// The run that holds a block of the file, or the hole around it.
-  func piece(at block: UInt64) -> (end: UInt64, run: ExtRun?) {
-    var low = 0
-    var high = runs.count
-    while low < high {
-      let middle = (low + high) / 2
-      if runs[middle].end <= block { low = middle + 1 } else { high = middle }
-    }
-    guard low < runs.count else { return (blocks.upperBound, nil) }
-    let run = runs[low]
-    return run.first <= block ? (run.end, run) : (run.first, nil)
-  }
-}
-
 extension ExtVolume {
   /// Where a part of a file around `block` lies, read from its map.
-  func window(of inode: ExtInode, around block: UInt64) throws -> ExtWindow {
+  func window(of inode: ExtInode, around block: UInt64) throws -> BlockWindow {
     if inode.flags.contains(.extents) {
       return try extentWindow(of: inode, around: block)
     }
     return try pointerWindow(of: inode, around: block)
+  }
+
+  /// The bytes of a file that has blocks of its own.
+  func content(of inode: ExtInode) -> BlockMapContent {
+    BlockMapContent(
+      byteCount: inode.byteCount, blockByteCount: superblock.blockByteCount, on: device,
+      overlay: overlay
+    ) { [self] block in
+      try window(of: inode, around: block)
+    } missing: { [self] place in
+      damaged(inode.structure, block: place, "the device ends before its bytes do")
+    }
   }
 }

@@ -50,7 +50,7 @@ extension ExtVolume {
 
   func directoryEntry(_ entry: borrowing RawEntry, named name: FileName) -> DirectoryEntry {
     DirectoryEntry(
-      name: name, item: ItemID(UInt64(entry.inode)), kind: FileKind(extEntryKind: entry.kind))
+      name: name, item: ItemID(UInt64(entry.inode)), kind: FileKind(entryKind: entry.kind))
   }
 
   /// A name without what case makes different; nil where it is not UTF-8, which equals only itself.
@@ -72,7 +72,7 @@ extension ExtVolume {
       }
       return Array(link.map.extracting(0..<Int(link.byteCount)))
     }
-    let target = try ExtContent(link, on: self).bytes(limit: Int(limit)).prefix { $0 != 0 }
+    let target = try content(of: link).bytes(limit: Int(limit)).prefix { $0 != 0 }
     guard !target.isEmpty else {
       throw damaged(link.structure, "where the symbolic link leads was never written")
     }

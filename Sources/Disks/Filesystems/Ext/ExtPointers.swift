@@ -6,10 +6,10 @@ internal import Bytes
 extension ExtVolume {
   private static let directCount = 12
 
-  func pointerWindow(of inode: ExtInode, around block: UInt64) throws -> ExtWindow {
+  func pointerWindow(of inode: ExtInode, around block: UInt64) throws -> BlockWindow {
     let direct = UInt64(Self.directCount)
     guard block >= direct else {
-      return ExtWindow(
+      return BlockWindow(
         blocks: 0..<direct,
         runs: try runs(in: inode.map.extracting(0..<48), from: 0, inode, at: nil))
     }
@@ -25,12 +25,12 @@ extension ExtVolume {
       start += size
       size *= perBlock
     }
-    return ExtWindow(blocks: start..<UInt64.max, runs: [])
+    return BlockWindow(blocks: start..<UInt64.max, runs: [])
   }
 
   private func window(
     below top: UInt64, steps: Int, covered: Range<UInt64>, _ inode: ExtInode, _ block: UInt64
-  ) throws -> ExtWindow {
+  ) throws -> BlockWindow {
     var place = top
     var covered = covered
     for _ in 1..<steps {
@@ -42,17 +42,17 @@ extension ExtVolume {
       let start = covered.lowerBound + entry * size
       covered = start..<start + size
     }
-    guard place != 0 else { return ExtWindow(blocks: covered, runs: []) }
+    guard place != 0 else { return BlockWindow(blocks: covered, runs: []) }
     let bytes = try fileBlock(place, of: "the block map of \(inode.structure)")
-    return ExtWindow(
+    return BlockWindow(
       blocks: covered,
       runs: try runs(in: bytes.span.bytes, from: covered.lowerBound, inode, at: place))
   }
 
   private func runs(
     in numbers: RawSpan, from first: UInt64, _ inode: ExtInode, at place: UInt64?
-  ) throws -> [ExtRun] {
-    var runs: [ExtRun] = []
+  ) throws -> [BlockRun] {
+    var runs: [BlockRun] = []
     var start: UInt64 = 0
     var count: UInt64 = 0
     var base: UInt64 = 0
@@ -62,14 +62,16 @@ extension ExtVolume {
         count += 1
         continue
       }
-      if count > 0 { runs.append(ExtRun(first: start, count: count, place: base, isWritten: true)) }
+      if count > 0 {
+        runs.append(BlockRun(first: start, count: count, place: base, isWritten: true))
+      }
       count = 0
       if number == 0 { continue }
       start = first + UInt64(index)
       base = number
       count = 1
     }
-    if count > 0 { runs.append(ExtRun(first: start, count: count, place: base, isWritten: true)) }
+    if count > 0 { runs.append(BlockRun(first: start, count: count, place: base, isWritten: true)) }
     for run in runs where !canHoldFile(run.count, from: run.place) {
       throw damaged(
         "the block map of \(inode.structure)", block: place,

@@ -5,7 +5,7 @@ internal import Bytes
 struct JournalFile {
   let volume: ExtVolume
   let superblock: JournalSuperblock
-  private let content: ExtContent
+  private let content: BlockMapContent
 
   /// - Throws: ``FileSystemError`` where it is damaged.
   init(of volume: ExtVolume) throws {
@@ -15,7 +15,7 @@ struct JournalFile {
     guard inode.kind == .regular, inode.linkCount > 0,
       !inode.flags.contains(.inlineData), !inode.flags.contains(.encrypted)
     else { throw wrong("\(inode.structure) is none") }
-    content = ExtContent(inode, on: volume)
+    content = volume.content(of: inode)
     let size = volume.superblock.blockByteCount
     guard content.byteCount >= UInt64(size) else { throw wrong("it is empty") }
     let first = try Self.block(0, of: content, on: volume)
@@ -43,7 +43,7 @@ struct JournalFile {
   }
 
   private static func block(
-    _ number: UInt32, of content: ExtContent, on volume: ExtVolume
+    _ number: UInt32, of content: BlockMapContent, on volume: ExtVolume
   ) throws -> [UInt8] {
     let place = try place(of: number, in: content, on: volume)
     let size = volume.superblock.blockByteCount
@@ -54,7 +54,7 @@ struct JournalFile {
   }
 
   private static func place(
-    of number: UInt32, in content: ExtContent, on volume: ExtVolume
+    of number: UInt32, in content: BlockMapContent, on volume: ExtVolume
   ) throws -> UInt64 {
     let offset = UInt64(number) * UInt64(volume.superblock.blockByteCount)
     guard offset < content.byteCount,

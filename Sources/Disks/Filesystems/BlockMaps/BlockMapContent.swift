@@ -2,23 +2,37 @@ internal import BlockDevices
 internal import Bytes
 internal import Synchronization
 
-/// The bytes of a file that has blocks of its own.
-final class ExtContent: FileContent {
-  private let volume: ExtVolume
-  private let inode: ExtInode
+/// The bytes of a file of which a map says where its blocks lie.
+final class BlockMapContent: FileContent {
+  let byteCount: UInt64
+  private let size: UInt64
+  private let device: any BlockDevice
+  private let overlay: Overlay?
+  private let map: @Sendable (UInt64) throws -> BlockWindow
+  private let missing: @Sendable (UInt64) -> FileSystemError
   /// What of the map was read last.
-  private let recent = Mutex<ExtWindow?>(nil)
+  private let recent = Mutex<BlockWindow?>(nil)
 
-  init(_ inode: ExtInode, on volume: ExtVolume) {
-    self.inode = inode
-    self.volume = volume
+  /// - Parameters:
+  ///   - device: what blocks are counted on.
+  ///   - overlay: the same device, where a journal was replayed into it.
+  ///   - map: a part of the map, around a block of the file.
+  ///   - missing: the error for a block that the device does not have.
+  init(
+    byteCount: UInt64, blockByteCount: Int, on device: any BlockDevice, overlay: Overlay?,
+    map: @escaping @Sendable (UInt64) throws -> BlockWindow,
+    missing: @escaping @Sendable (UInt64) -> FileSystemError
+  ) {
+    self.byteCount = byteCount
+    size = UInt64(blockByteCount)
+    self.device = device
+    self.overlay = overlay
+    self.map = map
+    self.missing = missing
   }
-
-  var byteCount: UInt64 { inode.byteCount }
 
   func extent(at offset: UInt64) throws -> FileExtent {
     precondition(offset < byteCount, "an offset within the file")
-    let size = UInt64(volume.superblock.blockByteCount)
     let block = offset / size
     let (end, run) = try piece(at: block)
     let (endOffset, overflow) = end.multipliedReportingOverflow(by: size)
@@ -26,7 +40,7 @@ final class ExtContent: FileContent {
     guard let run, run.isWritten else { return FileExtent(byteCount: count, storage: .zeros) }
     let place = (run.place + block - run.first) * size + offset % size
     try require(count, at: place)
-    guard let overlay = volume.overlay else {
+    guard let overlay else {
       return FileExtent(byteCount: count, storage: .volume(offset: place))
     }
     let piece = overlay.piece(at: place, before: place + count)
@@ -40,7 +54,6 @@ final class ExtContent: FileContent {
   }
 
   func read(at offset: UInt64, into target: inout MutableRawSpan) throws {
-    let size = UInt64(volume.superblock.blockByteCount)
     var filled = 0
     while filled < target.byteCount {
       let position = offset + UInt64(filled)
@@ -53,7 +66,7 @@ final class ExtContent: FileContent {
       if let run, run.isWritten {
         let place = (run.place + block - run.first) * size + position % size
         try require(UInt64(count), at: place)
-        try volume.device.read(at: place, into: &part)
+        try device.read(at: place, into: &part)
       } else {
         part.fillWithZeros()
       }
@@ -62,16 +75,12 @@ final class ExtContent: FileContent {
   }
 
   private func require(_ count: UInt64, at place: UInt64) throws {
-    guard volume.device.holds(count, at: place) else {
-      throw volume.damaged(
-        inode.structure, block: place / UInt64(volume.superblock.blockByteCount),
-        "the device ends before its bytes do")
-    }
+    guard device.holds(count, at: place) else { throw missing(place / size) }
   }
 
   /// The blocks of the file from `block` on that lie together, or the hole there; joined over the
   /// borders of a few nodes of the map.
-  private func piece(at block: UInt64) throws -> (end: UInt64, run: ExtRun?) {
+  private func piece(at block: UInt64) throws -> (end: UInt64, run: BlockRun?) {
     var window = try window(around: block)
     var (end, run) = window.piece(at: block)
     for _ in 0..<256 where end == window.blocks.upperBound && end < blockCount {
@@ -79,7 +88,7 @@ final class ExtContent: FileContent {
       let (nextEnd, next) = window.piece(at: end)
       guard follows(next, run, at: end) else { break }
       if let known = run {
-        run = ExtRun(
+        run = BlockRun(
           first: known.first, count: nextEnd - known.first, place: known.place,
           isWritten: known.isWritten)
       }
@@ -89,20 +98,19 @@ final class ExtContent: FileContent {
   }
 
   private var blockCount: UInt64 {
-    let size = UInt64(volume.superblock.blockByteCount)
     return byteCount / size + (byteCount % size == 0 ? 0 : 1)
   }
 
-  private func follows(_ next: ExtRun?, _ run: ExtRun?, at block: UInt64) -> Bool {
+  private func follows(_ next: BlockRun?, _ run: BlockRun?, at block: UInt64) -> Bool {
     guard let run else { return next == nil }
     guard let next else { return false }
     return next.isWritten == run.isWritten && next.place == run.place + (block - run.first)
       && next.first == block
   }
 
-  private func window(around block: UInt64) throws -> ExtWindow {
+  private func window(around block: UInt64) throws -> BlockWindow {
     if let known = recent.withLock({ $0 }), known.blocks.contains(block) { return known }
-    let window = try volume.window(of: inode, around: block)
+    let window = try map(block)
     recent.withLock { $0 = window }
     return window
   }

@@ -1,7 +1,7 @@
 /// Makes a tree of everything that a file system may hold, as far as whoever runs it may.
 ///
 /// Arguments: directory, seed, bytes of an extended attribute at most, "small" or "large".
-let extTreeScript = """
+let treeScript = """
   import os, random, socket, stat, struct, sys
   top, seed, limit, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
   r = random.Random(seed)

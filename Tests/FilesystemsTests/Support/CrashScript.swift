@@ -2,17 +2,20 @@
 /// as they are, or with a block of the journal changed as a bad disk or a cut write would. A copy
 /// that is not the image of one moment has a file of the same name with ".torn" beside it.
 ///
+/// What is changed in a copy is a function `spoil` of the kind of file system.
+///
 /// Arguments: image, mounted tree, directory for copies, how many, seed.
-let crashScript = """
+private let crashScript = """
   import ctypes, fcntl, os, random, shutil, signal, struct, subprocess, sys, time
   image, top, target, count, seed = sys.argv[1:6]
   r = random.Random(int(seed))
+  libc = ctypes.CDLL(None)
 
   def any_path():
       return os.path.join(top, 'd%d' % r.randrange(6), 'f%d' % r.randrange(40))
 
   def change():
-      what = r.randrange(22)
+      what = r.randrange(28)
       path = any_path()
       os.makedirs(os.path.dirname(path), exist_ok=True)
       if what < 6:
@@ -48,13 +51,40 @@ let crashScript = """
       elif what == 20:
           fd = os.open(os.path.dirname(path), os.O_RDONLY)
           os.fsync(fd); os.close(fd)
+      elif what in (21, 22): clone(any_path(), path)
+      elif what == 23: punch(path)
+      elif what == 24:
+          # Many extents, each of its own.
+          with open(path, 'wb') as f:
+              for i in range(r.choice((3, 30, 300))):
+                  f.seek(i * 8192)
+                  f.write(r.randbytes(100))
+                  if i % 100 == 99: os.fsync(f.fileno())
+      elif what == 25:
+          for i in range(r.randrange(30)):
+              os.setxattr(path, 'user.' + 'n' * r.randrange(100) + str(i), r.randbytes(
+                  r.choice((0, 30, 300, 3000))))
+      elif what == 26:
+          for name in os.listxattr(path): os.removexattr(path, name)
       else:
           data = b'\\xc0\\x3b\\x39\\x98' * 2048
           with open(path, 'wb') as f: f.write(data); f.flush(); os.fsync(f.fileno())
 
+  def clone(path, other):
+      with open(path, 'rb') as source, open(other, 'r+b') as target:
+          size = os.fstat(source.fileno()).st_size // 65536 * 65536
+          at = r.randrange(4) * 65536
+          fcntl.ioctl(target.fileno(), 0x4020940D, struct.pack(
+              'qQQQ', source.fileno(), min(at, size), max(size - at, 0), r.randrange(4) * 65536))
+
+  def punch(path):
+      fd = os.open(path, os.O_RDWR)
+      try:
+          libc.fallocate(fd, 3, ctypes.c_long(r.randrange(50) * 4096), ctypes.c_long(4096))
+      finally: os.close(fd)
+
   def write_without_end():
       # Of this file system alone: others of the machine may be busy.
-      libc = ctypes.CDLL(None)
       whole = os.open(top, os.O_RDONLY)
       while True:
           try: change()
@@ -76,39 +106,7 @@ let crashScript = """
           while piece := source.read(1 << 20): copy.write(piece)
       return False
 
-  def log_places(path):
-      said = subprocess.run(
-          ['debugfs', '-R', 'blocks <8>', path], capture_output=True, text=True).stdout
-      places = [int(word) for word in said.split()]
-      # A copy that is not of one moment may have no journal that can be found.
-      if not places: return 0, places, 0
-      with open(path, 'rb') as f:
-          f.seek(1024 + 24)
-          size = 1024 << struct.unpack('<I', f.read(4))[0]
-          # Without the blocks of the map, which begin with no header and come in between: they are
-          # told in the order of the disk, so that what is hit is near what is meant.
-          f.seek(places[0] * size)
-          start = struct.unpack('>I', f.read(1024)[0x1C:0x20])[0]
-      return size, places, start
-
-  def spoil(path):
-      size, places, start = log_places(path)
-      if start == 0: return
-      index = start + int(r.expovariate(1 / 25))
-      at = places[index % len(places)] * size
-      with open(path, 'r+b') as f:
-          f.seek(at)
-          block = bytearray(f.read(size))
-          what = r.randrange(5)
-          if what == 0: block = bytearray(size)
-          elif what == 1: block[r.randrange(size)] ^= 1 << r.randrange(8)
-          elif what == 2: block[512 * r.randrange(1, size // 512):] = b''
-          elif what == 3: block[r.randrange(64)] = r.randrange(256)
-          else:
-              f.seek(places[(index + r.randrange(1, 40)) % len(places)] * size)
-              block = bytearray(f.read(size))
-          f.seek(at)
-          f.write(block)
+  SPOIL
 
   writer = os.fork()
   if writer == 0:
@@ -127,3 +125,8 @@ let crashScript = """
       os.kill(writer, signal.SIGKILL)
       os.waitpid(writer, 0)
   """
+
+/// The script with a `spoil` of its own.
+func crashScript(spoil: String) -> String {
+  crashScript.replacing("SPOIL", with: spoil)
+}
