@@ -53,6 +53,9 @@ int64_t linux_poll_end(int64_t process);
 /// Ends a program that was started, with all that it had started, and waits for that.
 void linux_end(int64_t process);
 
+/// Lets the C library have so many heaps for all threads together.
+void linux_limit_heaps(int count);
+
 /// Makes a range of a file or block device read as zeros, keeping its size.
 int64_t linux_punch_hole(int fd, uint64_t offset, uint64_t count);
 /// The size of a block device in bytes.
