@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -54,6 +55,12 @@ _Bool linux_is_locked(int fd) {
 int64_t linux_lock(int fd) {
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
   return fcntl(fd, F_OFD_SETLK, &lock) == 0 ? 0 : -errno;
+}
+
+int64_t linux_lock_directory(int fd) {
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return 0;
+  // NFS takes such a lock only with a file that is open for writing.
+  return errno == EBADF || errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS ? 0 : -errno;
 }
 
 _Bool linux_has_writer(int fd) {

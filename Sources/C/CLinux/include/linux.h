@@ -35,6 +35,9 @@ _Bool linux_is_locked(int fd);
 
 /// Locks the whole file until it is closed: 0, or minus an error number.
 int64_t linux_lock(int fd);
+/// Locks a directory until it is closed: 0, or minus an error number. Where its file system has no
+/// such locks nobody is kept out.
+int64_t linux_lock_directory(int fd);
 /// Whether anybody has the file open for writing, as far as this user may know.
 _Bool linux_has_writer(int fd);
 
