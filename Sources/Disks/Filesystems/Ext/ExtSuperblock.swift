@@ -9,7 +9,8 @@ internal import Bytes
 ///                   0x38 magic:u16, 0x3A state:u16, 0x4C revision:u32, 0x54 firstInode:u32,
 ///                   0x58 inodeSize:u16, 0x5A group:u16, 0x5C features:u32×3, 0x68 uuid:16,
 ///                   0xE0 journalInode:u32, 0xE4 journalDevice:u32, 0xEC hashSeed:u32×4,
-///                   0xFE descriptorSize:u16, 0x104 firstMetaGroup:u32, 0x150 blocksHigh:u32,
+///                   0xFD journalCopyType:u8, 0xFE descriptorSize:u16, 0x104 firstMetaGroup:u32,
+///                   0x10C journalCopy:68, 0x150 blocksHigh:u32,
 ///                   0x160 flags:u32, 0x175 checksumType:u8, 0x194 errors:u32,
 ///                   0x24C backupGroups:u32×2, 0x270 checksumSeed:u32, 0x3FC checksum:u32
 struct ExtSuperblock: Sendable {
@@ -35,6 +36,8 @@ struct ExtSuperblock: Sendable {
   let uuid: [UInt8]
   let journalInode: UInt32
   let journalDevice: UInt32
+  /// What ``ExtVolume/journalInodeCopy`` is made of; nil where there is no copy.
+  let journalCopy: [UInt8]?
   /// For the index of directories.
   let hashSeed: [UInt32]
   let hashesAreUnsigned: Bool
@@ -90,6 +93,9 @@ struct ExtSuperblock: Sendable {
     uuid = Array(identity)
     journalInode = try bytes.littleEndian(at: 0xE0)
     journalDevice = try bytes.littleEndian(at: 0xE4)
+    // Another type than that of a map says nothing of what the field holds.
+    let copyType: UInt8 = try bytes.littleEndian(at: 0xFD)
+    journalCopy = copyType == 1 ? Array(try bytes.field(at: 0x10C, count: 68)) : nil
     hashSeed = [
       try bytes.littleEndian(at: 0xEC), try bytes.littleEndian(at: 0xF0),
       try bytes.littleEndian(at: 0xF4), try bytes.littleEndian(at: 0xF8),
