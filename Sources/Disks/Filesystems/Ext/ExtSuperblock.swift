@@ -8,6 +8,7 @@ internal import Bytes
 ///                   0x1C clusterSize:u32, 0x20 blocksPerGroup:u32, 0x28 inodesPerGroup:u32,
 ///                   0x38 magic:u16, 0x3A state:u16, 0x4C revision:u32, 0x54 firstInode:u32,
 ///                   0x58 inodeSize:u16, 0x5A group:u16, 0x5C features:u32×3, 0x68 uuid:16,
+///                   0xCD reservedDirectoryBlocks:u8,
 ///                   0xE0 journalInode:u32, 0xE4 journalDevice:u32, 0xEC hashSeed:u32×4,
 ///                   0xFD journalCopyType:u8, 0xFE descriptorSize:u16, 0x104 firstMetaGroup:u32,
 ///                   0x10C journalCopy:68, 0x150 blocksHigh:u32,
@@ -31,6 +32,8 @@ struct ExtSuperblock: Sendable {
   let firstMetaGroup: UInt64
   let backupGroups: [UInt64]
   let firstInode: UInt32
+  /// Blocks that a directory may have behind its end.
+  let reservedDirectoryBlocks: UInt8
   /// The group whose copy this is.
   let group: UInt16
   let uuid: [UInt8]
@@ -88,6 +91,7 @@ struct ExtSuperblock: Sendable {
       UInt64(try bytes.littleEndian(at: 0x24C, as: UInt32.self)),
       UInt64(try bytes.littleEndian(at: 0x250, as: UInt32.self)),
     ]
+    reservedDirectoryBlocks = try bytes.littleEndian(at: 0xCD)
     group = try bytes.littleEndian(at: 0x5A)
     let identity = try bytes.field(at: 0x68, count: 16)
     uuid = Array(identity)
