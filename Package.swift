@@ -190,7 +190,7 @@ tests(
   of: "Indexes", uses: ["Bytes", "Hashing", "Compression", "Encryption", "Stores", "Packs"])
 tests(of: "Maps", uses: ["Bytes", "Hashing"])
 tests(of: "Tiers", uses: ["Bytes", "Workers", "Files"] + storage)
-tests(of: "Vaults", uses: ["Bytes", "Files"] + storage)
+tests(of: "Vaults", uses: ["Bytes", "Files", "Workers"] + storage)
 tests(
   of: "Backups",
   uses: ["Bytes", "Files", "Workers", "BlockDevices", "DiskImages", "Restores"] + storage)

@@ -25,11 +25,12 @@ struct BackupBench {
   /// Backs up the images of these disks as they are now.
   func backUp(
     _ disks: [String], workers: Int = 2, progress: Progress = Progress(),
-    cancellation: Cancellation = Cancellation()
+    cancellation: Cancellation = Cancellation(), fingerprints: FilePath? = nil
   ) throws -> RecoveryPoint {
     var backup = Backup(
       machine: "web01", sources: disks.map { Backup.Source(name: $0, path: image($0)) })
     backup.workerCount = workers
+    backup.fingerprintDirectory = fingerprints
     return try backup.run(
       vault: vault, notices: notices, progress: progress, cancellation: cancellation)
   }

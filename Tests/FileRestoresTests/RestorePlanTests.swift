@@ -1,8 +1,9 @@
-import FileRestores
 import Filesystems
 import Guests
 import TestSupport
 import Testing
+
+@testable import FileRestores
 
 @Suite struct RestorePlanTests {
   private let memory = MemoryFileSystem()
@@ -39,7 +40,9 @@ import Testing
     let plan = try plan()
     #expect(plan.items.count == all.count)
     for item in plan.items {
-      #expect(item.attributes == all["\(item.name)"], "\(item.name) \(Seed.ofThisRun)")
+      let expected = try #require(all["\(item.name)"])
+      #expect(try item.attributes() == expected, "\(item.name) \(Seed.ofThisRun)")
+      #expect(item.kind == expected.kind && item.dataByteCount == expected.dataByteCount)
       #expect(item.parent == nil && item.linkTo == nil && !item.isOnTheWay)
     }
   }
@@ -48,6 +51,18 @@ import Testing
     FileTime(
       secondsSince1970: Int64(bitPattern: random.next()),
       nanoseconds: UInt32(random.below(1_000_000_000)))
+  }
+
+  @Test func `an item takes 40 bytes and its name, since there may be millions`() {
+    #expect(MemoryLayout<PlanTable.Row>.stride == 40)
+  }
+
+  @Test func `a plan of more items than a block of its table holds has them all, in order`() throws
+  {
+    let count = 20_000
+    for number in 0..<count { memory.file(FileName("\(number)"), "x") }
+    let names = try plan().items.map { "\($0.name)" }
+    #expect(names == (0..<count).map { "\($0)" }.sorted())
   }
 
   @Test func `directories come before what is in them, and those on the way are marked`() throws {

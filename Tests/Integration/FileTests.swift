@@ -60,6 +60,14 @@ struct FileTests {
     look(place, ["cat"], "/etc/no").expect(1, saying: "/etc/no: there is no such file")
   }
 
+  @Test func `cat names a link that leads nowhere once`() {
+    symlink("gone", "\(guest.tree)/bin/nowhere")
+    guest.makeImage()
+    let outcome = look(.image, ["cat"], "/bin/nowhere").expect(1)
+    #expect(
+      outcome.errors.hasPrefix("kluis: /bin/nowhere: there is no such file"), "\(outcome)")
+  }
+
   @Test func `a directory that fstab shows in a second place is listed once`() {
     guest.write("etc/fstab", "/etc/app /deep none bind 0 0\n")
     guest.makeImage()

@@ -30,6 +30,16 @@ import Testing
     kluis("key", "generate", "no/such/place").expect(1, saying: "no/such/place cannot be written")
   }
 
+  @Test func `keys that programs add at the same moment are all there then`() throws {
+    let vault = try makeVault("at once")
+    let kluis = vault.kluis
+    let files = (0..<8).map { kluis.makeKeyFile("key-\($0)") }
+    let running = files.map { kluis.start(["key", "add", "--new-key-file", $0]) }
+    for program in running { program.wait().expect(0) }
+    #expect(try kluis.keySlots().count == 9)
+    for file in files { kluis.with(keyFile: file)("key", "check").expect(0) }
+  }
+
   @Test func `slots are added and removed, and only those that are there open the vault`() throws {
     let vault = try makeVault("slots")
     let kluis = vault.kluis

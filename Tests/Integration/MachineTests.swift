@@ -33,6 +33,31 @@ import Testing
     #expect(json["definition"]["nics"][0]["network"].text == "default")
   }
 
+  @Test func `a disk that the hypervisor encrypts is told with its secret until that is kept`()
+    throws
+  {
+    let machine = makeMachine("encrypted by the hypervisor")
+    let uuid = "f52a81b2-424e-490c-823d-6bd4235bc572"
+    let secret = "<secret type='passphrase' uuid='\(uuid)'/>"
+    let element = "<encryption format='luks'>\(secret)</encryption>"
+    let domain = MachineFiles.domain.replacing(
+      "<target dev='vdb'", with: "\(element)<target dev='vdb'", maxReplacements: 1)
+    try #require(domain.contains(uuid))
+    machine.write(domain, to: "db01.xml")
+    let first = kluis("backup", "db01", "--definition", machine.path("db01.xml")).expect(0)
+    #expect(first.errors.contains("disk vdb is encrypted by the hypervisor"), "\(first)")
+    #expect(first.errors.contains("--secret \(uuid)=FILE"), "\(first)")
+    let without = kluis("backup", "db01", "--exclude", "vdb").expect(0)
+    #expect(!without.errors.contains("encrypted"), "\(without)")
+    machine.write("passphrase", to: "secret")
+    kluis("key", "generate", kluis.path("secrets.key")).expect(0)
+    let kept = kluis(
+      "backup", "db01", "--include", "vda", "--include", "vdb", "--secret",
+      "\(uuid)=\(machine.path("secret"))", "--secrets-key-file", kluis.path("secrets.key")
+    ).expect(0)
+    #expect(!kept.errors.contains("encrypted"), "\(kept)")
+  }
+
   @Test func `a change of the definition is read by the next backup`() throws {
     let machine = makeMachine("changed definition")
     let first = try machine.backUp("--definition", "home/db01.json")

@@ -17,6 +17,29 @@ import Testing
     #expect(machine.nics == [.init(mac: "aa:bb:cc:dd:ee:ff", network: "default")])
   }
 
+  @Test("disks that the hypervisor encrypts are named with their secrets")
+  func encrypted() throws {
+    let uuid = "f52a81b2-424e-490c-823d-6bd4235bc572"
+    let domain = try LibvirtDomain(
+      Array(
+        """
+        <domain><name>m</name><devices>
+        <disk type='file'><source file='/a'><encryption format='luks'>
+          <secret type='passphrase' uuid='\(uuid)'/></encryption></source><target dev='vda'/></disk>
+        <disk type='file'><source file='/b'/><target dev='vdb'/><encryption format='luks'>
+          <secret type='passphrase' usage='/b'/></encryption></disk>
+        <disk type='file'><source file='/c'/><target dev='vdc'/></disk>
+        <disk type='file'><source file='/d'/><target dev='vdd'/>
+          <encryption format='default'/></disk>
+        </devices></domain>
+        """.utf8))
+    #expect(
+      domain.encryptedDisks == [
+        EncryptedDisk(name: "vda", secrets: [uuid]), EncryptedDisk(name: "vdb", secrets: ["/b"]),
+        EncryptedDisk(name: "vdd", secrets: []),
+      ])
+  }
+
   @Test("what virt-install prints is read, with a network of each kind")
   func virtInstall() throws {
     let machine = try read("virt-install.xml")

@@ -1,10 +1,12 @@
 import Encryption
 import Files
 import Stores
+import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
 import Tiers
+import Workers
 
 @testable import Vaults
 
@@ -167,5 +169,60 @@ import Tiers
       #expect(try vault.descriptor(number).revision == 1)
     }
     #expect(try !opens(keyFile(2)))
+  }
+
+  @Test("of changes at one moment, through different stores, none is lost")
+  func atOnce() throws {
+    let (vault, notices) = (vault, notices)
+    let removed = try (2...5).map { try add(keyFile($0)).id }
+    let added = Mutex<[String]>([])
+    try runWorkers(count: 8) { worker in
+      let opened = try vault.open(worker % 3 + 1, vault.key, notices: notices)
+      if worker % 2 == 0 { try opened.removeKey(removed[worker / 2], notices: notices) }
+      for number in 0..<3 {
+        let slot = try opened.addKey(
+          keyFile(UInt8(10 + worker * 3 + number)), label: nil, now: .now, notices: notices)
+        added.withLock { $0.append(slot.id) }
+      }
+    }
+    let kept = try latest().keySlots.dropFirst().map(\.id)
+    #expect(kept.sorted() == added.withLock { $0 }.sorted())
+    #expect(try latest().descriptor.revision == 1 + 4 + 4 + 24)
+    for number in 1...3 {
+      #expect(try vault.descriptor(number).withoutTier == latest().descriptor.withoutTier)
+    }
+    #expect(notices.all == [])
+  }
+
+  @Test("a change that no lock kept out is not written over, and told")
+  func unlocked() throws {
+    let other = try vault.open(2, vault.key, notices: notices)
+    expectVaultError("somebody else has changed") {
+      _ = try vault.made.change(notices: notices) { now in
+        // Another machine does the same, on a file system without locks.
+        var theirs = now.descriptor
+        theirs.revision += 1
+        theirs.encryption?.slots.append(
+          try KeySlot(
+            master: other.protection.keys!.master, under: keyFile(7), label: nil,
+            vault: theirs.id, created: .now))
+        theirs.tier = nil
+        theirs.authenticate(with: other.protection.keys!)
+        for number in 1...3 {
+          theirs.tier = .vault
+          try DirectoryStore(vault.store(number)).putDescriptor(theirs)
+        }
+        return now.descriptor
+      }
+    }
+    #expect(try opens(keyFile(7)))
+  }
+
+  @Test("a directory that another vault has taken is not told of a change")
+  func takenPlace() throws {
+    try removeTree(vault.store(2))
+    let taken = try Vault.create(Vault.Plan(path: vault.store(2)), now: .now)
+    _ = try add(keyFile(2))
+    #expect(try Vault.open(vault.store(2)).descriptor.id == taken.descriptor.id)
   }
 }

@@ -155,6 +155,15 @@ import Tiers
     #expect(told?.tier == nil, "what was let go is no store any more")
   }
 
+  @Test("of two changes of the stores that begin from the same the second one is refused")
+  func outdated() throws {
+    _ = try vault.restructure(.zrs, stores: vault.currentStores, notices: notices)
+    expectVaultError("somebody else has changed") {
+      _ = try vault.restructure(.lrs, stores: vault.currentStores, notices: notices)
+    }
+    #expect(try vault.latest(notices: notices).descriptor.redundancy == .zrs)
+  }
+
   @Test("a change goes through although the first store is away")
   func firstStoreAway() throws {
     try removeTree(directory.appending("snapshots"))

@@ -99,9 +99,10 @@ import Testing
       for (sector, entries) in [(1, 2), (63, 59)] {
         let start = sector * 512
         let table = Array(bytes[entries * 512..<entries * 512 + 16 * 128])
-        bytes.replaceSubrange(start + 88..<start + 92, with: little(Int(~crc32(table)), 4))
+        let tableSum = ~crc32(table.span.bytes)
+        bytes.replaceSubrange(start + 88..<start + 92, with: little(Int(tableSum), 4))
         bytes.replaceSubrange(start + 16..<start + 20, with: [0, 0, 0, 0])
-        let sum = ~crc32(Array(bytes[start..<start + 92]))
+        let sum = ~crc32(bytes.span.bytes.extracting(start..<start + 92))
         bytes.replaceSubrange(start + 16..<start + 20, with: little(Int(sum), 4))
       }
       return bytes
@@ -157,8 +158,9 @@ import Testing
       bytes.replaceSubrange(
         place..<place + 4, with: (0..<4).map { UInt8(truncatingIfNeeded: sum >> (8 * $0)) })
     }
-    put(crc32(Array(bytes[532..<1024]), seed: PhysicalVolumeLabel.seed), at: 512 + 16)
-    put(crc32(Array(bytes[4100..<4608]), seed: PhysicalVolumeLabel.seed), at: 4096)
+    let seed = PhysicalVolumeLabel.seed
+    put(crc32(bytes.span.bytes.extracting(532..<1024), seed: seed), at: 512 + 16)
+    put(crc32(bytes.span.bytes.extracting(4100..<4608), seed: seed), at: 4096)
     return bytes
   }
 

@@ -141,7 +141,7 @@ struct PartitionTableTests {
       bytes[place] = 0
     }
     for place in 512 + 16..<512 + 20 { bytes[place] = 0 }
-    let sum = ~crc32(Array(bytes[512..<512 + 92]))
+    let sum = ~crc32(bytes.span.bytes.extracting(512..<512 + 92))
     for place in 0..<4 {
       bytes[512 + 16 + place] = UInt8(truncatingIfNeeded: sum >> (8 * UInt32(place)))
     }

@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -53,6 +55,12 @@ _Bool linux_is_locked(int fd) {
 int64_t linux_lock(int fd) {
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
   return fcntl(fd, F_OFD_SETLK, &lock) == 0 ? 0 : -errno;
+}
+
+int64_t linux_lock_directory(int fd) {
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return 0;
+  // NFS takes such a lock only with a file that is open for writing.
+  return errno == EBADF || errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS ? 0 : -errno;
 }
 
 _Bool linux_has_writer(int fd) {
@@ -273,3 +281,5 @@ int linux_available_cores(void) {
   int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
   return count > 0 ? count : 1;
 }
+
+void linux_limit_heaps(int count) { mallopt(M_ARENA_MAX, count); }

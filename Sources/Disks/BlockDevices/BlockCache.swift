@@ -21,7 +21,7 @@ package final class BlockCache: Sendable {
   /// - Parameters:
   ///   - blockByteCount: size of a block, at least 1.
   ///   - byteLimit: memory for blocks; at least two are kept.
-  package init(_ device: any BlockDevice, blockByteCount: Int, byteLimit: Int = 32 << 20) {
+  package init(_ device: any BlockDevice, blockByteCount: Int, byteLimit: Int = 16 << 20) {
     precondition(blockByteCount > 0, "a block has at least one byte")
     self.device = device
     self.blockByteCount = blockByteCount

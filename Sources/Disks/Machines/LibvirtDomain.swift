@@ -50,12 +50,12 @@ package struct LibvirtDomain {
   }
 
   /// Those that hold a machine's data: no CD-ROMs, no floppies.
-  private var diskElements: [XMLElement] {
+  var diskElements: [XMLElement] {
     (tree.root.child("devices")?.children("disk") ?? [])
       .filter { !["cdrom", "floppy"].contains($0[attribute: "device"]) }
   }
 
-  private func name(of disk: XMLElement) -> String {
+  func name(of disk: XMLElement) -> String {
     disk.child("target")?[attribute: "dev"] ?? ""
   }
 

@@ -30,7 +30,8 @@ package struct Backup {
   package var quiescence: Quiescence?
   package var workerCount = availableCores()
   /// Where files lie by which the next backup recognises chunks that are as they were, a directory
-  /// for this vault alone; nil to compute the digest of each chunk.
+  /// for this vault alone beside those of others, of which the unused are removed; nil to compute
+  /// the digest of each chunk.
   package var fingerprintDirectory: FilePath?
   /// Whether the digest of each chunk is computed all the same, and all fingerprints made anew.
   package var isRehashing = false
@@ -81,6 +82,9 @@ package struct Backup {
     let latest = try vault.latestForCommit(vault.firstTier, notices: notices)
     try latest.vault.save(definition(of: point, protected), to: latest.tier)
     try latest.vault.commit(point, to: latest.tier)
+    if let fingerprintDirectory {
+      FingerprintAging(cache: fingerprintDirectory.removingLastComponent()).removeUnused()
+    }
     return point
   }
 

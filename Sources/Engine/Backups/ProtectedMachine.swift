@@ -71,6 +71,13 @@ package struct ProtectedMachine: Sendable {
     (definition.keys ?? []).map { WrappingKey(name: $0.name, file: beside($0.file).string) }
   }
 
+  /// Its disks that the hypervisor encrypts; what a JSON definition does not tell.
+  package var encryptedDisks: [EncryptedDisk] {
+    get throws(DefinitionError) {
+      LibvirtDomain.isXML(text) ? try LibvirtDomain(text).encryptedDisks : []
+    }
+  }
+
   package var nvram: FilePath? { definition.nvram.map(beside) }
 
   /// The files that belong to the machine.

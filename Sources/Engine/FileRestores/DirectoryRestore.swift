@@ -68,17 +68,18 @@ package struct DirectoryRestore: Sendable {
 
   /// The files to write, in the order of their first bytes on each file system.
   private func fileOrder(without blocked: Set<Int>) -> [Int] {
-    var systems: [ObjectIdentifier: Int] = [:]
-    var places: [(system: Int, offset: UInt64, number: Int)] = []
+    var systems: [ObjectIdentifier: UInt32] = [:]
+    // Of few bytes each: there may be millions of files.
+    var places: [(offset: UInt64, system: UInt32, number: UInt32)] = []
     for (number, item) in plan.items.enumerated()
-    where item.attributes.kind == .regular && item.linkTo == nil && !blocked.contains(number) {
+    where item.kind == .regular && item.linkTo == nil && !blocked.contains(number) {
       let key = ObjectIdentifier(item.place.fileSystem)
-      let system = systems[key] ?? systems.count
+      let system = systems[key] ?? UInt32(systems.count)
       systems[key] = system
-      places.append((system, item.firstByteOffset, number))
+      places.append((item.firstByteOffset, system, UInt32(number)))
     }
     places.sort { ($0.system, $0.offset, $0.number) < ($1.system, $1.offset, $1.number) }
-    return places.map(\.number)
+    return places.map { Int($0.number) }
   }
 }
 
@@ -86,7 +87,7 @@ extension RestorePlan.Item {
   /// Where the file's bytes begin on its volume; 0 where they do not lie there as they are. What is
   /// wrong shows when the file is read.
   fileprivate var firstByteOffset: UInt64 {
-    guard attributes.byteCount > 0,
+    guard dataByteCount > 0,
       let content = try? place.fileSystem.content(of: place.item), content.byteCount > 0,
       case .volume(let offset)? = try? content.extent(at: 0).storage
     else { return 0 }

@@ -19,7 +19,11 @@ struct MetadataRestore: Sendable {
   func apply(
     _ item: RestorePlan.Item, to target: MetadataTarget, path: @autoclosure () -> GuestPath
   ) {
-    let attributes = item.attributes
+    let attributes: FileAttributes
+    do { attributes = try item.attributes() } catch {
+      return tally.add(
+        ItemProblem(path: path(), reason: "its metadata cannot be read: \(error)"))
+    }
     var refused: [String] = []
     do { try setOwner(attributes, of: target) } catch { refused.append("\(error)") }
     do { try setExtendedAttributes(of: item, target, &refused) } catch {

@@ -35,7 +35,7 @@ struct OccupiedNames {
         tally.add(ItemProblem(path: plan.path(of: number), reason: "\(error)"))
         continue
       }
-      switch (occupant, item.attributes.kind == .directory) {
+      switch (occupant, item.kind == .directory) {
       case (nil, _): continue
       case (.directory, true): existing.insert(number)
       case (_, let isDirectory) where !replacing || isDirectory || occupant == .directory:
@@ -50,7 +50,7 @@ struct OccupiedNames {
         count: taken.count)
     }
     for number in taken {
-      let isDirectory = plan.items[number].attributes.kind == .directory
+      let isDirectory = plan.items.kind(of: number) == .directory
       tally.add(
         ItemProblem(
           path: plan.path(of: number),

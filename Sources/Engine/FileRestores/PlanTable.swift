@@ -3,114 +3,97 @@ internal import Guests
 
 /// The items of a plan, packed: there may be millions of them.
 ///
-/// Of the attributes it keeps those that are restored.
+/// A row is 40 bytes and its name; what else is known of an item is asked of its file system again
+/// when it is made. Rows lie in blocks, so that growing neither copies them nor keeps room for as
+/// many again.
 package struct PlanTable: RandomAccessCollection, Sendable {
-  private struct Row {
+  struct Row {
     var number: UInt64
-    var tree: UInt64
-    var byteCount: UInt64
-    /// Of a device its numbers: the major one in the upper half.
-    var allocatedOrDevice: UInt64
-    var modified: Int64
-    var accessed: Int64
-    var changed: Int64
+    var dataByteCount: UInt64
     /// Where its name ends in the names, which begins where that of the row before ends.
     var nameEnd: Int
-    var modifiedNanoseconds: UInt32
-    var accessedNanoseconds: UInt32
-    var changedNanoseconds: UInt32
-    var owner: UInt32
-    var group: UInt32
     /// -1 for none.
     var parent: Int32
     var linkTo: Int32
-    var fileSystem: UInt16
-    var permissions: UInt16
+    /// In ``origins``.
+    var origin: UInt32
     var kind: FileKind
-    var flags: Flags
+    var isOnTheWay: Bool
   }
 
-  private struct Flags: OptionSet {
-    let rawValue: UInt8
-    static let isOnTheWay = Flags(rawValue: 1)
-    static let hasAccessed = Flags(rawValue: 2)
-    static let hasChanged = Flags(rawValue: 4)
-    static let hasDevice = Flags(rawValue: 8)
+  /// The tree of inodes that an item belongs to.
+  private struct Origin {
+    let fileSystem: any FileSystem
+    let tree: UInt64
   }
 
-  private var rows: [Row] = []
+  private struct OriginKey: Hashable {
+    let fileSystem: ObjectIdentifier
+    let tree: UInt64
+  }
+
+  private static let rowsPerBlock = 1 << 13
+
+  private var blocks: [[Row]] = []
   private var names: [UInt8] = []
-  private var fileSystems: [any FileSystem] = []
+  private var origins: [Origin] = []
+  private var originNumbers: [OriginKey: UInt32] = [:]
 
   package var startIndex: Int { 0 }
-  package var endIndex: Int { rows.count }
+  package private(set) var endIndex = 0
 
   mutating func append(_ item: RestorePlan.Item) {
-    let attributes = item.attributes
+    if endIndex % Self.rowsPerBlock == 0 {
+      var block: [Row] = []
+      block.reserveCapacity(Self.rowsPerBlock)
+      blocks.append(block)
+    }
     names += item.name.bytes
-    var flags: Flags = item.isOnTheWay ? .isOnTheWay : []
-    if attributes.accessed != nil { flags.insert(.hasAccessed) }
-    if attributes.changed != nil { flags.insert(.hasChanged) }
-    if attributes.device != nil { flags.insert(.hasDevice) }
-    let device = attributes.device.map { UInt64($0.major) << 32 | UInt64($0.minor) }
-    rows.append(
+    blocks[blocks.count - 1].append(
       Row(
-        number: item.place.item.number, tree: item.place.item.tree,
-        byteCount: attributes.byteCount,
-        allocatedOrDevice: device ?? attributes.allocatedByteCount,
-        modified: attributes.modified.secondsSince1970,
-        accessed: attributes.accessed?.secondsSince1970 ?? 0,
-        changed: attributes.changed?.secondsSince1970 ?? 0, nameEnd: names.count,
-        modifiedNanoseconds: attributes.modified.nanoseconds,
-        accessedNanoseconds: attributes.accessed?.nanoseconds ?? 0,
-        changedNanoseconds: attributes.changed?.nanoseconds ?? 0, owner: attributes.owner,
-        group: attributes.group, parent: Int32(item.parent ?? -1), linkTo: Int32(item.linkTo ?? -1),
-        fileSystem: index(of: item.place.fileSystem), permissions: attributes.permissions,
-        kind: attributes.kind, flags: flags))
+        number: item.place.item.number, dataByteCount: item.dataByteCount, nameEnd: names.count,
+        parent: Int32(item.parent ?? -1), linkTo: Int32(item.linkTo ?? -1),
+        origin: originNumber(item.place), kind: item.kind, isOnTheWay: item.isOnTheWay))
+    endIndex += 1
   }
 
-  private mutating func index(of fileSystem: any FileSystem) -> UInt16 {
-    if let known = fileSystems.lastIndex(where: { $0 === fileSystem }) { return UInt16(known) }
-    fileSystems.append(fileSystem)
-    return UInt16(fileSystems.count - 1)
+  private mutating func originNumber(_ place: MountTree.Place) -> UInt32 {
+    let key = OriginKey(fileSystem: ObjectIdentifier(place.fileSystem), tree: place.item.tree)
+    if let known = originNumbers[key] { return known }
+    let number = UInt32(origins.count)
+    origins.append(Origin(fileSystem: place.fileSystem, tree: place.item.tree))
+    originNumbers[key] = number
+    return number
+  }
+
+  private func row(_ position: Int) -> Row {
+    blocks[position / Self.rowsPerBlock][position % Self.rowsPerBlock]
   }
 
   package subscript(position: Int) -> RestorePlan.Item {
-    let row = rows[position]
-    let nameStart = position == 0 ? 0 : rows[position - 1].nameEnd
-    var attributes = FileAttributes(
-      kind: row.kind, permissions: row.permissions, owner: row.owner, group: row.group,
-      byteCount: row.byteCount, allocatedByteCount: row.allocatedOrDevice,
-      modified: FileTime(
-        secondsSince1970: row.modified, nanoseconds: row.modifiedNanoseconds))
-    if row.flags.contains(.hasAccessed) {
-      attributes.accessed = FileTime(
-        secondsSince1970: row.accessed, nanoseconds: row.accessedNanoseconds)
-    }
-    if row.flags.contains(.hasChanged) {
-      attributes.changed = FileTime(
-        secondsSince1970: row.changed, nanoseconds: row.changedNanoseconds)
-    }
-    if row.flags.contains(.hasDevice) {
-      attributes.allocatedByteCount = 0
-      attributes.device = DeviceNumber(
-        major: UInt32(row.allocatedOrDevice >> 32),
-        minor: UInt32(truncatingIfNeeded: row.allocatedOrDevice))
-    }
+    let row = row(position)
+    let nameStart = position == 0 ? 0 : self.row(position - 1).nameEnd
+    let origin = origins[Int(row.origin)]
     return RestorePlan.Item(
       name: FileName(Array(names[nameStart..<row.nameEnd])),
       parent: row.parent < 0 ? nil : Int(row.parent),
       place: MountTree.Place(
-        fileSystem: fileSystems[Int(row.fileSystem)],
-        item: ItemID(row.number, tree: row.tree)),
-      attributes: attributes, isOnTheWay: row.flags.contains(.isOnTheWay),
+        fileSystem: origin.fileSystem, item: ItemID(row.number, tree: origin.tree)),
+      kind: row.kind, dataByteCount: row.dataByteCount, isOnTheWay: row.isOnTheWay,
       linkTo: row.linkTo < 0 ? nil : Int(row.linkTo))
   }
 
   /// The directory that an item lies in; nil at the top.
   func parent(of position: Int) -> Int? {
-    rows[position].parent < 0 ? nil : Int(rows[position].parent)
+    let parent = row(position).parent
+    return parent < 0 ? nil : Int(parent)
   }
 
-  func kind(of position: Int) -> FileKind { rows[position].kind }
+  func kind(of position: Int) -> FileKind { row(position).kind }
+
+  /// Bytes to read for a file's content; 0 for everything that has none of its own.
+  func contentByteCount(of position: Int) -> UInt64 {
+    let row = row(position)
+    return row.kind == .regular && row.linkTo < 0 ? row.dataByteCount : 0
+  }
 }

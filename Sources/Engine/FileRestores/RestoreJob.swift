@@ -23,7 +23,7 @@ struct RestoreJob: Sendable {
     var made: [Int] = []
     for (number, item) in plan.items.enumerated() {
       if let parent = item.parent, blocked.contains(parent) { blocked.insert(number) }
-      guard item.attributes.kind == .directory, !blocked.contains(number) else { continue }
+      guard item.kind == .directory, !blocked.contains(number) else { continue }
       try cancellation.check()
       do throws(FileError) {
         let isNew = try tree.parent(of: number).makeDirectory(item.name.bytes)
@@ -55,7 +55,7 @@ struct RestoreJob: Sendable {
   ) throws {
     let queue = FileQueue(
       files,
-      isLarge: { plan.items[$0].attributes.dataByteCount > 2 * RestoredFile.pieceByteCount },
+      isLarge: { plan.items.contentByteCount(of: $0) > 2 * RestoredFile.pieceByteCount },
       open: { open($0) })
     defer { queue.abandon() }
     let cancellation = cancellation.child()
@@ -124,7 +124,7 @@ struct RestoreJob: Sendable {
     for (number, item) in plan.items.enumerated() where !blocked.contains(number) {
       guard item.linkTo == nil else { continue }
       try cancellation.check()
-      switch item.attributes.kind {
+      switch item.kind {
       case .regular, .directory: continue
       case .symbolicLink: makeUnopened(number) { try makeLink(item, $0, in: $1) }
       case .characterDevice, .blockDevice, .pipe, .socket:
@@ -138,7 +138,7 @@ struct RestoreJob: Sendable {
     for (number, item) in plan.items.enumerated() where !blocked.contains(number) {
       guard let first = item.linkTo else { continue }
       try cancellation.check()
-      let isNode = ![.regular, .symbolicLink].contains(item.attributes.kind)
+      let isNode = ![.regular, .symbolicLink].contains(item.kind)
       if isNode, !makesNodes {
         tally.leftNode()
       } else {
@@ -155,8 +155,8 @@ struct RestoreJob: Sendable {
   }
 
   private func node(_ item: RestorePlan.Item) throws -> OpenDirectory.Node {
-    let device = item.attributes.device
-    switch item.attributes.kind {
+    let device = try item.attributes().device
+    switch item.kind {
     case .pipe: return .pipe
     case .socket: return .socket
     case .characterDevice:
@@ -181,7 +181,7 @@ struct RestoreJob: Sendable {
       metadata.apply(
         item, to: directory.metadata(of: temporary), path: plan.path(of: number))
       try rename(temporary, to: item.name.bytes, in: directory)
-      tally.made(item.attributes.kind)
+      tally.made(item.kind)
     } catch { note(error, number) }
   }
 

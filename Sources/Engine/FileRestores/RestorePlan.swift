@@ -8,11 +8,16 @@ package struct RestorePlan: Sendable {
     /// The directory that it lies in, by its number in the plan; nil at the top.
     package let parent: Int?
     package let place: MountTree.Place
-    package let attributes: FileAttributes
+    package let kind: FileKind
+    /// About how many bytes have to be read for its content.
+    package let dataByteCount: UInt64
     /// A directory that is there only because of what was chosen below it.
     package let isOnTheWay: Bool
     /// The item, by its number, that this is another name of.
     package var linkTo: Int?
+
+    /// Asked of the file system: a plan of millions of items does not keep them.
+    package func attributes() throws -> FileAttributes { try place.attributes() }
   }
 
   package private(set) var items = PlanTable()
@@ -81,8 +86,8 @@ package struct RestorePlan: Sendable {
     isOnTheWay: Bool = false
   ) -> Int {
     var item = Item(
-      name: name, parent: parent, place: place, attributes: attributes, isOnTheWay: isOnTheWay,
-      linkTo: nil)
+      name: name, parent: parent, place: place, kind: attributes.kind,
+      dataByteCount: attributes.dataByteCount, isOnTheWay: isOnTheWay, linkTo: nil)
     if attributes.kind != .directory, attributes.linkCount > 1 {
       let identity = PlaceIdentity(place)
       item.linkTo = firstNames[identity]
@@ -109,7 +114,7 @@ package struct RestorePlan: Sendable {
     var next: Int? = number
     while let number = next {
       names.append(items[number].name)
-      next = items[number].parent
+      next = items.parent(of: number)
     }
     return GuestPath(components: names.reversed())
   }
@@ -117,9 +122,8 @@ package struct RestorePlan: Sendable {
   /// Bytes that its files hold, holes aside as far as that is known; at most 2^60.
   package var dataByteCount: UInt64 {
     let limit: UInt64 = 1 << 60
-    return items.reduce(0) { sum, item in
-      guard item.attributes.kind == .regular, item.linkTo == nil else { return sum }
-      return min(limit, sum + min(limit, item.attributes.dataByteCount))
+    return items.indices.reduce(0) { sum, number in
+      min(limit, sum + min(limit, items.contentByteCount(of: number)))
     }
   }
 }

@@ -53,7 +53,7 @@ package struct TarRestore {
   ) throws {
     guard let content = member.content else {
       return try output.add(member.header, number, needing: item.linkTo) {
-        item.linkTo == nil ? tally.made(item.attributes.kind) : tally.madeHardLink()
+        item.linkTo == nil ? tally.made(item.kind) : tally.madeHardLink()
       }
     }
     let all = content.byteCount > 0 ? [0..<content.byteCount] : []
@@ -65,14 +65,14 @@ package struct TarRestore {
   /// - Returns: nil for what archives do not hold.
   private func member(_ item: RestorePlan.Item, _ number: Int) throws -> Member? {
     var header = PaxHeader(path: archivePath(number), type: "0")
-    setMetadata(item, &header)
+    try setMetadata(item, &header)
     if let first = item.linkTo {
-      if item.attributes.kind == .socket { return leaveOutSocket() }
+      if item.kind == .socket { return leaveOutSocket() }
       header.type = UInt8(ascii: "1")
       header.linkTarget = archivePath(first)
       return Member(header: header)
     }
-    switch item.attributes.kind {
+    switch item.kind {
     case .regular: break
     case .directory:
       header.type = UInt8(ascii: "5")
@@ -87,7 +87,7 @@ package struct TarRestore {
     case .socket: return leaveOutSocket()
     }
     addExtendedAttributes(of: item, number, &header)
-    guard item.attributes.kind == .regular else { return Member(header: header) }
+    guard item.kind == .regular else { return Member(header: header) }
     return try file(item, header)
   }
 
@@ -127,8 +127,8 @@ package struct TarRestore {
     return Array(path.dropLast(name.count)) + Array("GNUSparseFile.0/".utf8) + name
   }
 
-  private func setMetadata(_ item: RestorePlan.Item, _ header: inout PaxHeader) {
-    let attributes = item.attributes
+  private func setMetadata(_ item: RestorePlan.Item, _ header: inout PaxHeader) throws {
+    let attributes = try item.attributes()
     header.permissions = attributes.permissions
     header.owner = attributes.owner
     header.group = attributes.group

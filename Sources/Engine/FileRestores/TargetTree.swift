@@ -25,7 +25,7 @@ final class TargetTree: Sendable {
 
   /// The directory in which an item is made.
   func parent(of number: Int) throws(FileError) -> OpenDirectory {
-    guard let parent = plan.items[number].parent else { return top }
+    guard let parent = plan.items.parent(of: number) else { return top }
     return try directory(parent)
   }
 
@@ -40,7 +40,7 @@ final class TargetTree: Sendable {
         break
       }
       missing.append(current)
-      next = plan.items[current].parent
+      next = plan.items.parent(of: current)
     }
     for current in missing.reversed() {
       found = try found.directory(named: plan.items[current].name.bytes)

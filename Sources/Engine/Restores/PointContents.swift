@@ -38,7 +38,7 @@ package final class PointContents: Sendable {
   private static let aheadLimit = 8
 
   /// - Parameter chunkMemory: bytes of decoded chunks that are kept.
-  package init(_ open: OpenTier, chunkMemory: Int = 64 << 20) {
+  package init(_ open: OpenTier, chunkMemory: Int = 32 << 20) {
     self.open = open
     chunks = ContentCache(costLimit: chunkMemory)
   }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CLinux
+import Workers
 
 @main
 struct Kluis: ParsableCommand {
@@ -39,6 +40,8 @@ struct Kluis: ParsableCommand {
   static func main() {
     linux_keep_standard_descriptors()
     linux_block_interrupts()
+    // Else there would be a heap for each thread, and what is free in one serves no other.
+    linux_limit_heaps(Int32(availableCores()))
     do {
       var command = try parseAsRoot()
       do { try command.run() } catch let error as ValidationError {

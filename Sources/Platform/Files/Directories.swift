@@ -91,6 +91,15 @@ package func removeFile(_ path: FilePath) throws(FileError) {
   if cause != .noSuchFileOrDirectory { throw FileError("remove", path, cause) }
 }
 
+/// Removes a directory where nothing is in it; no error where something is, or there is none.
+package func removeEmptyDirectory(_ path: FilePath) throws(FileError) {
+  guard rmdir(path.string) != 0 else { return }
+  let cause = Errno(rawValue: errno)
+  if ![.noSuchFileOrDirectory, .directoryNotEmpty].contains(cause) {
+    throw FileError("remove", path, cause)
+  }
+}
+
 /// Gives a file the permissions of another, and its owner where this user may do that.
 package func copyOwnership(from source: FilePath, to target: FilePath) throws(FileError) {
   var status = Glibc.stat()

@@ -58,8 +58,13 @@ package final class DirectoryStore: Store {
     let wanted = target.byteCount
     let count: Int
     do throws(FileError) {
-      let opened = try openFiles.file(path, at: location(path))
-      count = try opened.file.read(at: offset, into: &target)
+      if path == .descriptor || path == .descriptorCopy {
+        // Others replace it: what is open may be what it was before.
+        count = try File.openForReading(location(path)).read(at: offset, into: &target)
+      } else {
+        let opened = try openFiles.file(path, at: location(path))
+        count = try opened.file.read(at: offset, into: &target)
+      }
     } catch { throw translated(error, path) }
     if count < wanted { throw StoreError(.truncated, path, in: name) }
   }

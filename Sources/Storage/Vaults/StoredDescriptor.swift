@@ -9,6 +9,20 @@ extension Store {
     try put(document.span.bytes, at: .descriptor)
   }
 
+  /// Makes `descriptor` this store's where what is there is still `known`.
+  ///
+  /// - Parameter known: nil for one that is damaged or missing.
+  /// - Returns: whether it was that.
+  func putDescriptor(
+    _ descriptor: VaultDescriptor, inPlaceOf known: VaultDescriptor?, notices: Notices
+  ) throws -> Bool {
+    var present: VaultDescriptor?
+    do { present = try readDescriptor(notices: notices) } catch VaultError.damaged { present = nil }
+    guard present == known else { return false }
+    try putDescriptor(descriptor)
+    return true
+  }
+
   /// The descriptor in this store; nil where there is none in either place.
   ///
   /// One that is damaged or missing is written anew from the other.
@@ -21,7 +35,7 @@ extension Store {
     ] {
       do {
         guard let found = try decodeDescriptor(at: path) else { continue }
-        if path == .descriptorCopy || (try? decodeDescriptor(at: other)) != found {
+        if path == .descriptorCopy || !isCopy(at: other, of: found) {
           restoreDescriptor(found, at: other, notices: notices)
         }
         return found
@@ -34,6 +48,15 @@ extension Store {
     return nil
   }
 
+  private func isCopy(at path: ObjectPath, of descriptor: VaultDescriptor) -> Bool {
+    let copy: VaultDescriptor?
+    // What is wrong with it is mended; that is told.
+    do { copy = try decodeDescriptor(at: path) } catch { return false }
+    guard let copy else { return false }
+    // A change writes the copy first, and may be on its way from there now.
+    return copy == descriptor || copy.id == descriptor.id && copy.revision > descriptor.revision
+  }
+
   private func restoreDescriptor(
     _ descriptor: VaultDescriptor, at path: ObjectPath, notices: Notices
   ) {
@@ -44,9 +67,21 @@ extension Store {
     } catch { notices.add("\(what); not repaired: \(error)") }
   }
 
+  /// Nil where there is none. One that is replaced between the questions for its size and for its
+  /// bytes is asked for again.
+  private func descriptorBytes(at path: ObjectPath) throws(StoreError) -> [UInt8]? {
+    for _ in 0..<4 {
+      guard try byteCount(of: path) != nil else { return nil }
+      do throws(StoreError) {
+        let bytes = try readAll(path, limit: 1 << 20)
+        if try byteCount(of: path) == UInt64(bytes.count) { return bytes }
+      } catch { guard error.kind == .truncated else { throw error } }
+    }
+    return try readAll(path, limit: 1 << 20)
+  }
+
   private func decodeDescriptor(at path: ObjectPath) throws -> VaultDescriptor? {
-    guard try byteCount(of: path) != nil else { return nil }
-    let bytes = try readAll(path, limit: 1 << 20)
+    guard let bytes = try descriptorBytes(at: path) else { return nil }
     do {
       let format = try CheckedDocument.decode(FormatOnly.self, from: bytes).format
       guard format <= VaultDescriptor.currentFormat else {

@@ -46,9 +46,10 @@ extension Vault {
     let slot = try KeySlot(
       master: requireKeys().master, under: credential, label: label, vault: descriptor.id,
       created: now)
-    let latest = try latest(notices: notices)
-    if latest.keySlots.count >= KeySlot.limit { throw KeyError.tooManySlots }
-    try latest.change(notices) { $0.append(slot) }
+    try changeSlots(notices) { slots in
+      if slots.count >= KeySlot.limit { throw KeyError.tooManySlots }
+      slots.append(slot)
+    }
     return slot
   }
 
@@ -59,10 +60,11 @@ extension Vault {
   /// - Throws: ``KeyError/unknownSlot(_:known:)``, ``KeyError/lastSlot``.
   package func removeKey(_ id: String, notices: Notices) throws {
     _ = try requireKeys()
-    let now = try latest(notices: notices)
-    let number = try now.slotNumber(id)
-    if now.keySlots.count == 1 { throw KeyError.lastSlot }
-    try now.change(notices) { $0.remove(at: number) }
+    try changeSlots(notices) { slots in
+      let number = try slots.number(id)
+      if slots.count == 1 { throw KeyError.lastSlot }
+      slots.remove(at: number)
+    }
   }
 
   /// Wraps the master key anew in a slot, under another credential.
@@ -70,31 +72,33 @@ extension Vault {
     _ id: String, to credential: Credential, label: String?, now: Timestamp, notices: Notices
   ) throws -> KeySlot {
     let keys = try requireKeys()
-    let label = try label ?? keySlots[slotNumber(id)].label
+    let label = try label ?? keySlots[keySlots.number(id)].label
     let slot = try KeySlot(
       id: id, master: keys.master, under: credential, label: label, vault: descriptor.id,
       created: now)
-    let latest = try latest(notices: notices)
-    let number = try latest.slotNumber(id)
-    try latest.change(notices) { $0[number] = slot }
+    try changeSlots(notices) { slots in slots[try slots.number(id)] = slot }
     return slot
   }
 
-  private func slotNumber(_ id: String) throws(KeyError) -> Int {
-    guard let number = keySlots.firstIndex(where: { $0.id == id }) else {
-      throw .unknownSlot(id, known: keySlots.map(\.id))
+  /// - Parameter body: changes the slots as they are at that moment.
+  private func changeSlots(_ notices: Notices, _ body: (inout [KeySlot]) throws -> Void) throws {
+    _ = try change(notices: notices) { now in
+      var renewed = now.descriptor
+      // Of a vault that was moved, the stores that are told are those that were found.
+      renewed.stores = now.currentStores
+      var slots = now.keySlots
+      try body(&slots)
+      renewed.encryption?.slots = slots
+      return renewed
+    }
+  }
+}
+
+extension [KeySlot] {
+  fileprivate func number(_ id: String) throws(KeyError) -> Int {
+    guard let number = firstIndex(where: { $0.id == id }) else {
+      throw .unknownSlot(id, known: map(\.id))
     }
     return number
-  }
-
-  /// To be asked of the vault as it is at that moment: others may change its slots as well.
-  private func change(_ notices: Notices, _ body: (inout [KeySlot]) -> Void) throws {
-    var renewed = descriptor
-    // Of a vault that was moved, the stores that are told are those that were found.
-    renewed.stores = currentStores
-    var slots = keySlots
-    body(&slots)
-    renewed.encryption?.slots = slots
-    _ = try publish(renewed, notices: notices)
   }
 }

@@ -114,6 +114,7 @@ private struct OpenedStores {
   private struct Opened {
     let tier: Tier.Name
     let store: any Store
+    let place: FilePath
     var descriptor: VaultDescriptor?
     /// Why it cannot be used; nil where it can.
     var absence: String?
@@ -127,7 +128,8 @@ private struct OpenedStores {
       // Where there is no other store, there is nothing to do but wait.
       let isAlone = descriptor.stores.count == 1
       var opened = Opened(
-        tier: entry.tier, store: isAlone ? store : PatientStore(store, patience: patience))
+        tier: entry.tier, store: isAlone ? store : PatientStore(store, patience: patience),
+        place: place)
       do {
         let found = try opened.store.readDescriptor(notices: notices)
         opened.descriptor = found
@@ -173,7 +175,7 @@ private struct OpenedStores {
         if protection.isLocked || own == renewed { continue }
         if protection.keys == nil, own.revision == descriptor.revision { continue }
       }
-      renew(opened.store, renewed, notices)
+      renew(opened.store, opened.place, opened.descriptor, renewed, notices)
     }
   }
 
@@ -187,12 +189,21 @@ private struct OpenedStores {
     guard !isStore, own.tier == nil, protection.keys != nil,
       own.withoutTier != descriptor.withoutTier
     else { return }
-    renew(DirectoryStore(directory), descriptor.withoutTier, notices)
+    renew(DirectoryStore(directory), directory, own, descriptor.withoutTier, notices)
   }
 
-  private func renew(_ store: any Store, _ descriptor: VaultDescriptor, _ notices: Notices) {
-    do throws(StoreError) {
-      try store.putDescriptor(descriptor)
+  /// - Parameter known: what the store was seen to hold; nil for what is damaged or missing.
+  private func renew(
+    _ store: any Store, _ place: FilePath, _ known: VaultDescriptor?,
+    _ descriptor: VaultDescriptor, _ notices: Notices
+  ) {
+    do {
+      // Whoever changes it now knows more than this one, who looked before.
+      guard let lock = try DirectoryLock(place) else { return }
+      let isDone = try withExtendedLifetime(lock) {
+        try store.putDescriptor(descriptor, inPlaceOf: known, notices: notices)
+      }
+      guard isDone else { return }
       notices.add("store \(store.name) has a new vault.json now, from another store")
     } catch { notices.add("vault.json in store \(store.name) is not repaired: \(error)") }
   }

@@ -1,4 +1,3 @@
-internal import Encryption
 internal import Files
 package import Stores
 package import SystemPackage
@@ -6,14 +5,6 @@ package import Tiers
 
 /// Changes to the set of stores that a vault consists of.
 extension Vault {
-  /// This vault as its stores describe it now: itself, unless somebody has changed it meanwhile.
-  package func latest(notices: Notices) throws -> Vault {
-    // A vault in memory has no place where it could be looked at again.
-    guard !places.isEmpty else { return self }
-    let now = try reopened(notices: notices)
-    return now.descriptor.revision == descriptor.revision ? self : now
-  }
-
   /// The tier to commit a point to, whose packs and index are written: where stores were added
   /// meanwhile, they get all of that first.
   package func latestForCommit(
@@ -75,55 +66,21 @@ extension Vault {
   ///
   /// A store that is let go keeps what it holds, and only tells of the others.
   /// - Returns: the vault as it is then.
+  /// - Throws: ``VaultError/changedMeanwhile`` where this vault's stores are no longer what they
+  ///   were; and what ``change(notices:alsoIn:_:)`` throws.
   package func restructure(
     _ redundancy: Redundancy, stores: [VaultDescriptor.StoreDescriptor], notices: Notices
   ) throws -> Vault {
-    // Key slots may have changed while new stores were filled. What is wrong with the old ones was
-    // told when the vault was opened.
-    let now = try latest(notices: Notices())
-    var renewed = now.descriptor
-    renewed.redundancy = redundancy
-    renewed.stores = stores
-    return try now.publish(renewed, notices: notices)
-  }
-
-  /// Makes `changed` the vault's descriptor from now on, with the next revision.
-  ///
-  /// - Throws: ``LockedError``, since a descriptor is authenticated with the vault's key.
-  func publish(_ changed: VaultDescriptor, notices: Notices) throws -> Vault {
-    try requireKey()
-    var renewed = changed
-    renewed.revision += 1
-    renewed.tier = nil
-    if let keys = protection.keys { renewed.authenticate(with: keys) }
-    var told: Set<FilePath> = []
-    for store in renewed.stores {
-      renewed.tier = store.tier
-      told.insert(FilePath(store.path))
-      try tell(FilePath(store.path), renewed, notices: notices)
+    try change(notices: notices, alsoIn: stores.map { FilePath($0.path) }) { now in
+      // Key slots may have changed while new stores were filled.
+      guard now.currentStores == currentStores,
+        now.descriptor.redundancy == descriptor.redundancy
+      else { throw VaultError.changedMeanwhile }
+      var renewed = now.descriptor
+      renewed.redundancy = redundancy
+      renewed.stores = stores
+      return renewed
     }
-    renewed.tier = nil
-    for path in places + [path] where told.insert(path).inserted {
-      try tell(path, renewed, notices: notices)
-    }
-    return try reopened(notices: notices)
-  }
-
-  /// This vault as its stores describe it now.
-  private func reopened(notices: Notices) throws -> Vault {
-    try Vault.open(
-      path, patience: patience, notices: notices,
-      unlocking: protection.keys.map { .master($0.master) })
-  }
-
-  private func tell(
-    _ path: FilePath, _ descriptor: VaultDescriptor, notices: Notices
-  ) throws {
-    let store = DirectoryStore(path)
-    do {
-      guard try store.byteCount(of: .descriptor) != nil else { return }
-      try store.putDescriptor(descriptor)
-    } catch { notices.add("\(error)") }
   }
 
   /// The stores of the descriptor, each with the place where it is now.

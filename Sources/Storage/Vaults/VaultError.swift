@@ -12,6 +12,10 @@ package enum VaultError: Error, Sendable, CustomStringConvertible {
   case unknownMachine(String)
   case unknownPoint(String)
   case unknownDisk(String, point: String, known: [String])
+  /// Somebody else has kept the stores for a long time.
+  case beingChanged([String])
+  /// Somebody else has changed what it is at the same time.
+  case changedMeanwhile
 
   package var description: String {
     switch self {
@@ -32,6 +36,12 @@ package enum VaultError: Error, Sendable, CustomStringConvertible {
     case .unknownPoint(let name): "no recovery point \(quoted(name)) (see `kluis points`)"
     case .unknownDisk(let disk, let point, let known):
       "\(point) has no disk \(quoted(disk)); it has \(known.joined(separator: ", "))"
+    case .beingChanged(let stores):
+      "somebody else is changing the vault's keys or stores (\(stores.joined(separator: ", "))): "
+        + "try again when that is done"
+    case .changedMeanwhile:
+      "somebody else has changed the vault's keys or stores at the same time: look at what they "
+        + "are now, and run the command again"
     }
   }
 }

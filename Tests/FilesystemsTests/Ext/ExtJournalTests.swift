@@ -101,6 +101,35 @@ import Testing
     }
   }
 
+  @Test(arguments: ["-t ext4", "-t ext4 -O ^metadata_csum", "-t ext3"])
+  func `the superblock's copy of the journal's inode is used where that is damaged`(
+    _ options: String
+  ) throws {
+    guard areInstalled("mke2fs", "debugfs", "e2fsck") else { return }
+    let blocks = try makeImage("\(options) -b 1024 -J size=1")
+    try debugfs(["jo", "jw -b \(blocks[1]) \(block("b"))", "jc"])
+    try debugfs(["clri <8>"])
+    let (text, state) = try content()
+    #expect(text == "aba")
+    #expect(state.contains("journal replayed") && state.contains("the inode of its journal"))
+    // The copy does not say whether it is a tree of extents, and e2fsck takes it for none.
+    guard options == "-t ext3" else { return }
+    try output(of: "e2fsck", arguments: ["-fy", image.string], allowing: [0, 1])
+    #expect(try content().text == "aba", "as e2fsck replays it")
+  }
+
+  @Test(arguments: [("-t ext4", "jnl_backup_type 0"), ("-t ext3", "jnl_blocks[0] 77")])
+  func `a journal that neither its inode nor the copy leads to is told, and nothing is read`(
+    _ options: String, _ change: String
+  ) throws {
+    guard areInstalled("mke2fs", "debugfs") else { return }
+    let blocks = try makeImage("\(options) -b 1024 -J size=1")
+    try debugfs(["jo", "jw -b \(blocks[1]) \(block("b"))", "jc"])
+    try debugfs(["clri <8>", "ssv \(change)"])
+    let error = #expect(throws: FileSystemError.self) { try content() }
+    #expect("\(try #require(error))".contains("the journal cannot be replayed"), "\(error!)")
+  }
+
   @Test func `a commit that was not written ends the log`() throws {
     guard areInstalled("mke2fs", "debugfs") else { return }
     let blocks = try makeImage("-t ext4 -b 1024 -J size=1 -O ^metadata_csum")

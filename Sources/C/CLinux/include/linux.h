@@ -35,6 +35,9 @@ _Bool linux_is_locked(int fd);
 
 /// Locks the whole file until it is closed: 0, or minus an error number.
 int64_t linux_lock(int fd);
+/// Locks a directory until it is closed: 0, or minus an error number. Where its file system has no
+/// such locks nobody is kept out.
+int64_t linux_lock_directory(int fd);
 /// Whether anybody has the file open for writing, as far as this user may know.
 _Bool linux_has_writer(int fd);
 
@@ -52,6 +55,9 @@ int64_t linux_start(char *const arguments[], const char *output);
 int64_t linux_poll_end(int64_t process);
 /// Ends a program that was started, with all that it had started, and waits for that.
 void linux_end(int64_t process);
+
+/// Lets the C library have so many heaps for all threads together.
+void linux_limit_heaps(int count);
 
 /// Makes a range of a file or block device read as zeros, keeping its size.
 int64_t linux_punch_hole(int fd, uint64_t offset, uint64_t count);

@@ -72,7 +72,7 @@ package final class ExFATFileSystem: FileSystem {
   package func content(of file: ItemID) throws -> any FileContent {
     let entry = file == root ? nil : try entry(of: file)
     guard let entry, entry.flags.kind == .regular else {
-      throw wrongKind(file, "it is a directory, not a file")
+      throw FileSystemError.isDirectory(file, in: typeName)
     }
     let structure = place(of: entry, file)
     return ClusterContent(
@@ -88,14 +88,14 @@ package final class ExFATFileSystem: FileSystem {
   }
 
   package func target(ofSymbolicLink link: ItemID) throws -> FileName {
-    throw wrongKind(link, "there are no symbolic links in an exFAT file system")
+    throw FileSystemError.isNoLink(link, in: typeName)
   }
 
   private func directory(_ item: ItemID) throws -> ExFATDirectory {
     if item == root { return try .root(of: volume) }
     let entry = try entry(of: item)
     guard entry.flags.kind == .directory else {
-      throw wrongKind(item, "it is a file, not a directory")
+      throw FileSystemError.isFile(item, in: typeName)
     }
     return try ExFATDirectory(
       volume, from: entry.firstCluster, byteCount: entry.byteCount,
@@ -116,10 +116,6 @@ package final class ExFATFileSystem: FileSystem {
 
   private func place(of entry: ExFATEntry, _ item: ItemID) -> String {
     "\(FileName(utf16: entry.name)) (records at byte \(ExFATPlace(item).offset))"
-  }
-
-  private func wrongKind(_ item: ItemID, _ reason: String) -> FileSystemError {
-    FileSystemError(.wrongKind, in: exFATTypeName, "item \(item.number)", reason)
   }
 }
 

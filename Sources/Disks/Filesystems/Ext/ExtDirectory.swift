@@ -52,6 +52,8 @@ extension ExtVolume {
       throw damaged(directory.structure, "a directory of \(directory.byteCount) bytes")
     }
     let end = directory.byteCount / size
+    // What is wrong with the whole is told when all that can be read of it was shown.
+    var problem: FileSystemError?
     var seen: Set<UInt64> = []
     var block: UInt64 = 0
     while block < end {
@@ -71,19 +73,21 @@ extension ExtVolume {
         guard seen.insert(place).inserted else {
           throw damaged(directory.structure, block: place, "a block that comes twice in it")
         }
-        guard try forEachEntry(inBlock: place, block, of: directory, visit) else { return }
+        let bytes = try intactBlock(place, block, of: directory)
+        if block == 0, try !isStart(bytes.span.bytes, of: directory) {
+          problem = damaged(
+            "the directory of \(directory.structure)", block: place,
+            "it does not begin with itself and its parent: it may be another directory's")
+        }
+        guard
+          try forEachEntry(
+            in: bytes.span.bytes, of: directory, at: place, isDirectoryStart: block == 0, visit)
+        else { return }
         block += 1
       }
     }
-  }
-
-  private func forEachEntry(
-    inBlock place: UInt64, _ index: UInt64, of directory: ExtInode,
-    _ visit: (borrowing RawEntry) throws -> Bool
-  ) throws -> Bool {
-    let bytes = try intactBlock(place, index, of: directory)
-    return try forEachEntry(
-      in: bytes.span.bytes, of: directory, at: place, isDirectoryStart: index == 0, visit)
+    if let problem { throw problem }
+    try requireNoBlock(behind: end, of: directory)
   }
 
   /// A block of a directory, whose checksum was verified.

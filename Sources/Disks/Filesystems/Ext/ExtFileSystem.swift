@@ -34,9 +34,28 @@ package final class ExtFileSystem: FileSystem {
   package func forEachEntry(
     of directory: ItemID, _ visit: (DirectoryEntry) throws -> Bool
   ) throws {
-    try volume.forEachEntry(of: try inode(directory)) { entry in
-      try visit(volume.directoryEntry(entry, named: FileName(Array(entry.name))))
+    let inode = try inode(directory)
+    // Where checksums do not tell: a directory that is listed as a file is not looked into.
+    let isChecked = volume.superblock.hasMetadataChecksums
+    var problem: FileSystemError?
+    try volume.forEachEntry(of: inode) { raw in
+      var entry = volume.directoryEntry(raw, named: FileName(Array(raw.name)))
+      if !isChecked, let kind = entry.kind, let actual = actualKind(of: entry), actual != kind {
+        entry = DirectoryEntry(name: entry.name, item: entry.item, kind: nil)
+        problem =
+          problem
+          ?? volume.damaged(
+            "the directory of \(inode.structure)",
+            "\(entry.name) is another kind of file to it than to inode \(raw.inode)")
+      }
+      return try visit(entry)
     }
+    if let problem { throw problem }
+  }
+
+  /// What the inode says; nil where it cannot be had, which shows when the item is asked for.
+  private func actualKind(of entry: DirectoryEntry) -> FileKind? {
+    do { return try inode(entry.item).kind } catch { return nil }
   }
 
   package func entry(named name: FileName, in directory: ItemID) throws -> DirectoryEntry? {

@@ -134,7 +134,7 @@ extension ExtVolume {
     return extra <= bytes.byteCount - 128 && extra % 4 == 0 ? extra : nil
   }
 
-  private func checksumSeed(ofInode number: UInt32, generation: UInt32) -> UInt32 {
+  func checksumSeed(ofInode number: UInt32, generation: UInt32) -> UInt32 {
     let castagnoli = CyclicChecksum.castagnoli
     return castagnoli.updating(
       castagnoli.updating(superblock.checksumSeed, with: number), with: generation)

@@ -47,6 +47,7 @@ struct ExtOpening {
     if needsRecovery || isCopy { return try replay(isCopy: isCopy) }
     do {
       let file = try JournalFile(of: volume)
+      warn(of: file)
       if file.superblock.start != 0 {
         state.journal = .notReplayed(
           reason: "the file system says that it needs nothing of what its journal holds")
@@ -56,8 +57,22 @@ struct ExtOpening {
     }
   }
 
+  private mutating func warn(of file: JournalFile) {
+    guard file.isFoundByCopy else { return }
+    state.warnings.append(
+      "the inode of its journal is damaged: the superblock's copy of that was used")
+  }
+
   private mutating func replay(isCopy: Bool) throws {
-    let file = try JournalFile(of: volume)
+    let file: JournalFile
+    do { file = try JournalFile(of: volume) } catch let error as FileSystemError
+      where error.problem == .damaged
+    {
+      throw FileSystemError(
+        .damaged, in: error.fileSystem, error.structure, block: error.block,
+        "\(error.reason); so the journal cannot be replayed, which holds what is missing here")
+    }
+    warn(of: file)
     if file.superblock.error != 0 { state.warnings.append("an error ended its journal") }
     guard file.superblock.start != 0 else {
       if !isCopy { state.warnings.append("it was not unmounted, and its journal is empty") }

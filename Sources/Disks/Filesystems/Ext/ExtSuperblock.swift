@@ -8,8 +8,10 @@ internal import Bytes
 ///                   0x1C clusterSize:u32, 0x20 blocksPerGroup:u32, 0x28 inodesPerGroup:u32,
 ///                   0x38 magic:u16, 0x3A state:u16, 0x4C revision:u32, 0x54 firstInode:u32,
 ///                   0x58 inodeSize:u16, 0x5A group:u16, 0x5C features:u32×3, 0x68 uuid:16,
+///                   0xCD reservedDirectoryBlocks:u8,
 ///                   0xE0 journalInode:u32, 0xE4 journalDevice:u32, 0xEC hashSeed:u32×4,
-///                   0xFE descriptorSize:u16, 0x104 firstMetaGroup:u32, 0x150 blocksHigh:u32,
+///                   0xFD journalCopyType:u8, 0xFE descriptorSize:u16, 0x104 firstMetaGroup:u32,
+///                   0x10C journalCopy:68, 0x150 blocksHigh:u32,
 ///                   0x160 flags:u32, 0x175 checksumType:u8, 0x194 errors:u32,
 ///                   0x24C backupGroups:u32×2, 0x270 checksumSeed:u32, 0x3FC checksum:u32
 struct ExtSuperblock: Sendable {
@@ -30,11 +32,15 @@ struct ExtSuperblock: Sendable {
   let firstMetaGroup: UInt64
   let backupGroups: [UInt64]
   let firstInode: UInt32
+  /// Blocks that a directory may have behind its end.
+  let reservedDirectoryBlocks: UInt8
   /// The group whose copy this is.
   let group: UInt16
   let uuid: [UInt8]
   let journalInode: UInt32
   let journalDevice: UInt32
+  /// What ``ExtVolume/journalInodeCopy`` is made of; nil where there is no copy.
+  let journalCopy: [UInt8]?
   /// For the index of directories.
   let hashSeed: [UInt32]
   let hashesAreUnsigned: Bool
@@ -85,11 +91,15 @@ struct ExtSuperblock: Sendable {
       UInt64(try bytes.littleEndian(at: 0x24C, as: UInt32.self)),
       UInt64(try bytes.littleEndian(at: 0x250, as: UInt32.self)),
     ]
+    reservedDirectoryBlocks = try bytes.littleEndian(at: 0xCD)
     group = try bytes.littleEndian(at: 0x5A)
     let identity = try bytes.field(at: 0x68, count: 16)
     uuid = Array(identity)
     journalInode = try bytes.littleEndian(at: 0xE0)
     journalDevice = try bytes.littleEndian(at: 0xE4)
+    // Another type than that of a map says nothing of what the field holds.
+    let copyType: UInt8 = try bytes.littleEndian(at: 0xFD)
+    journalCopy = copyType == 1 ? Array(try bytes.field(at: 0x10C, count: 68)) : nil
     hashSeed = [
       try bytes.littleEndian(at: 0xEC), try bytes.littleEndian(at: 0xF0),
       try bytes.littleEndian(at: 0xF4), try bytes.littleEndian(at: 0xF8),

@@ -75,7 +75,7 @@ package final class FATFileSystem: FileSystem {
   package func content(of file: ItemID) throws -> any FileContent {
     let entry = file == root ? nil : try entry(of: file)
     guard let entry, entry.flags.kind == .regular else {
-      throw wrongKind(file, "it is a directory, not a file")
+      throw FileSystemError.isDirectory(file, in: typeName)
     }
     let byteCount = UInt64(entry.byteCount)
     let structure = place(of: entry)
@@ -91,7 +91,7 @@ package final class FATFileSystem: FileSystem {
   }
 
   package func target(ofSymbolicLink link: ItemID) throws -> FileName {
-    throw wrongKind(link, "there are no symbolic links in a FAT file system")
+    throw FileSystemError.isNoLink(link, in: typeName)
   }
 }
 
@@ -148,7 +148,7 @@ extension FATFileSystem {
     } else {
       let entry = try entry(of: directory)
       guard entry.flags.kind == .directory else {
-        throw wrongKind(directory, "it is a file, not a directory")
+        throw FileSystemError.isFile(directory, in: typeName)
       }
       (first, structure) = (entry.firstCluster, place(of: entry))
     }
@@ -208,8 +208,4 @@ private func damage(
   _ structure: String, block: UInt32? = nil, _ reason: String
 ) -> FileSystemError {
   FileSystemError(.damaged, in: fatTypeName, structure, block: block.map(UInt64.init), reason)
-}
-
-private func wrongKind(_ item: ItemID, _ reason: String) -> FileSystemError {
-  FileSystemError(.wrongKind, in: fatTypeName, "item \(item.number)", reason)
 }

@@ -39,7 +39,7 @@ struct MetadataArea {
     }
     guard
       try fields.littleEndian(at: 0, as: UInt32.self)
-        == crc32(Array(header[4...]), seed: PhysicalVolumeLabel.seed)
+        == crc32(header.span.bytes.extracting(4...), seed: PhysicalVolumeLabel.seed)
     else { throw MetadataDamage("its header's checksum is wrong") }
     let version: UInt32 = try fields.littleEndian(at: 20)
     guard version == 1 else { throw MetadataDamage("its version \(version) is not known") }
@@ -72,7 +72,7 @@ struct MetadataArea {
       bytes += try device.bytes(
         at: start + Self.headerByteCount, count: Int(text.byteCount - first))
     }
-    guard crc32(bytes, seed: PhysicalVolumeLabel.seed) == text.checksum else {
+    guard crc32(bytes.span.bytes, seed: PhysicalVolumeLabel.seed) == text.checksum else {
       throw MetadataDamage("the checksum of its text is wrong")
     }
     return bytes

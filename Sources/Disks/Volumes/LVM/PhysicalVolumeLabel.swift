@@ -32,7 +32,7 @@ struct PhysicalVolumeLabel: Equatable {
     do {
       guard try fields.littleEndian(at: 8, as: UInt64.self) == number,
         try fields.littleEndian(at: 16, as: UInt32.self)
-          == crc32(Array(sector[20...]), seed: Self.seed),
+          == crc32(sector.span.bytes.extracting(20...), seed: Self.seed),
         try fields.field(at: 24, count: 8).starts(with: "LVM2 001")
       else { return nil }
       let header = Int(try fields.littleEndian(at: 20, as: UInt32.self))

@@ -36,7 +36,7 @@ struct GUIDPartitionTable {
     }
     var header = Array(sectorBytes[..<headerByteCount])
     header.replaceSubrange(16..<20, with: [0, 0, 0, 0])
-    guard try fields.littleEndian(at: 16, as: UInt32.self) == ~crc32(header) else {
+    guard try fields.littleEndian(at: 16, as: UInt32.self) == ~crc32(header.span.bytes) else {
       throw PartitionTableDamage("its header's checksum is wrong")
     }
     guard try fields.littleEndian(at: 24, as: UInt64.self) == sector else {
@@ -75,7 +75,7 @@ struct GUIDPartitionTable {
     guard let place = bytes(ofSectors: firstEntry, sectorByteCount), device.holds(size, at: place)
     else { throw PartitionTableDamage("its entries lie outside the disk") }
     let stored = try device.bytes(at: place, count: Int(size))
-    guard ~crc32(stored) == entriesChecksum else {
+    guard ~crc32(stored.span.bytes) == entriesChecksum else {
       throw PartitionTableDamage("the checksum of its entries is wrong")
     }
     var table = PartitionTable(

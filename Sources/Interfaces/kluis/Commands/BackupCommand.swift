@@ -110,11 +110,15 @@ struct BackupCommand: ParsableCommand {
     backup.isRehashing = rehash
     backup.secretsKey = try secretsKey.read(for: vault)
     for tag in tags { backup.tags[tag.name] = tag.value }
-    return try session.withProgress("backup \(machine)") { progress in
+    let point = try session.withProgress("backup \(machine)") { progress in
       try backup.run(
         vault: vault, notices: session.notices, progress: progress,
         cancellation: session.cancellation)
     }
+    if case .defined(let protected) = backup.disks {
+      for note in try encryptionNotes(of: protected, point) { session.note(note) }
+    }
+    return point
   }
 
   /// Phase 2. Whatever becomes of it, the point of phase 1 is good.

@@ -36,7 +36,8 @@ struct Cat: ParsableCommand {
             do { try print(root, of: tree, to: output, looking.session) } catch
               where isOfOneFile(error)
             {
-              printError("kluis: \(root.path): \(error)")
+              // One of the path, as of a link that leads nowhere, names it itself.
+              printError("kluis: " + (error is PathError ? "\(error)" : "\(root.path): \(error)"))
               isWhole = false
             }
           }

@@ -217,13 +217,6 @@ struct GuestSession {
   }
 }
 
-extension Session {
-  /// Says what a reader should know, on standard error, so that it is not among what is read.
-  fileprivate func note(_ text: String) {
-    if !options.quiet { printError("note: \(text)") }
-  }
-}
-
 /// The state of a file system, as `--json` shows it.
 struct StateReport: Encodable {
   let volume: String

@@ -58,6 +58,11 @@ struct Session {
   /// Prints unless that was not wanted.
   func say(_ text: String) { if !isQuiet { print(text) } }
 
+  /// Says what one should know, on standard error, so that it is not among what is read.
+  func note(_ text: String) {
+    if !options.quiet { printError("note: \(text)") }
+  }
+
   /// Runs `body` with its progress shown.
   func withProgress<Result>(
     _ title: String, _ body: (Progress) throws -> Result

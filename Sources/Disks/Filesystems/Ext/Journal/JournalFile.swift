@@ -5,12 +5,27 @@ internal import Bytes
 struct JournalFile {
   let volume: ExtVolume
   let superblock: JournalSuperblock
+  /// Whether its inode is damaged, and the superblock's copy of that was needed.
+  let isFoundByCopy: Bool
   private let content: BlockMapContent
 
-  /// - Throws: ``FileSystemError`` where it is damaged.
+  /// - Throws: ``FileSystemError`` where it is damaged, and no copy of its inode leads to one.
   init(of volume: ExtVolume) throws {
+    do {
+      self = try JournalFile(
+        try volume.inode(volume.superblock.journalInode), on: volume, isCopy: false)
+    } catch let error as FileSystemError where error.problem == .damaged {
+      guard let copy = try volume.journalInodeCopy else { throw error }
+      do { self = try JournalFile(copy, on: volume, isCopy: true) } catch is FileSystemError {
+        // What is wrong with the inode itself says more.
+        throw error
+      }
+    }
+  }
+
+  private init(_ inode: ExtInode, on volume: ExtVolume, isCopy: Bool) throws {
     self.volume = volume
-    let inode = try volume.inode(volume.superblock.journalInode)
+    isFoundByCopy = isCopy
     func wrong(_ reason: String) -> FileSystemError { volume.damaged("the journal", reason) }
     guard inode.kind == .regular, inode.linkCount > 0,
       !inode.flags.contains(.inlineData), !inode.flags.contains(.encrypted)
@@ -23,6 +38,19 @@ struct JournalFile {
     superblock = try JournalSuperblock(head, blockByteCount: size, wrong: wrong)
     guard UInt64(superblock.blockCount) <= content.byteCount / UInt64(size) else {
       throw wrong("it is shorter than the \(superblock.blockCount) blocks that it says")
+    }
+    try requireBlocks()
+  }
+
+  private func requireBlocks() throws {
+    let size = UInt64(volume.superblock.blockByteCount)
+    var position: UInt64 = 0
+    while position < UInt64(superblock.blockCount) * size {
+      let extent = try content.extent(at: position)
+      guard case .volume = extent.storage else {
+        throw volume.damaged("the journal", "its block \(position / size) is missing")
+      }
+      position += extent.byteCount
     }
   }
 
