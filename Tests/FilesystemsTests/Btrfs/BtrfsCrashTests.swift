@@ -33,8 +33,9 @@ import Testing
     let seed = Seed.ofThisRun
     var random = seed.random
     let directory = try TemporaryDirectory(isInMemory: true)
-    let host = try cloningHost(in: directory)
-    defer { _ = try? output(of: "umount", host.string) }
+    let cloningHost = try CloningHost(in: directory)
+    let host = cloningHost.place
+    defer { withExtendedLifetime(cloningHost) {} }
     var tally = Tally()
     let perBatch = min(12, max(2, Self.imageCount / Self.settings.count))
     var batch = 0
@@ -64,17 +65,6 @@ import Testing
       "\(seed): \(tally.compared) images compared, \(tally.replayed) with \(tally.files) files "
         + "replayed; \(tally.refused) refused by both")
     #expect(tally.replayed > 0)
-  }
-
-  /// A place where a file is copied in one moment by sharing its blocks.
-  private func cloningHost(in directory: TemporaryDirectory) throws -> FilePath {
-    let disk = directory.appending("host.img")
-    let place = directory.appending("host")
-    try output(of: "truncate", "-s", "4G", disk.string)
-    try output(of: "mkfs.xfs", "-q", disk.string)
-    mkdir(place.string, 0o700)
-    try output(of: "mount", "-o", "loop", disk.string, place.string)
-    return place
   }
 
   private func compare(
