@@ -66,11 +66,16 @@ package struct AlignedBuffer: ~Copyable, @unchecked Sendable {
   }
 }
 
+/// A large page of the processors that there are.
+private let largePageByteCount = 2 << 20
+
 func mapMemory(_ byteCount: Int) -> UnsafeMutableRawPointer {
   precondition(byteCount > 0, "a buffer holds at least one byte")
   let memory = mmap(
     nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
   if memory == MAP_FAILED { linux_end_for_want_of("memory") }
+  // Faults and translations cost less in large pages; advice, so its failure means nothing.
+  if byteCount >= largePageByteCount { _ = madvise(memory, byteCount, MADV_HUGEPAGE) }
   return memory!
 }
 
