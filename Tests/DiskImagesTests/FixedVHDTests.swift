@@ -55,18 +55,13 @@ import Testing
     expectError("type \(type), not fixed") { _ = try DiskImage(opening: write(bytes)) }
   }
 
-  @Test(
-    "a flipped bit in the footer is noticed, or takes the magic number away", arguments: 0..<512)
+  @Test("a flipped bit in the footer of what is called a VHD is noticed", arguments: 0..<512)
   func flipped(byte: Int) throws {
     let disk = [UInt8](repeating: 1, count: 512)
     var bytes = disk + footer(diskByteCount: 512)
     bytes[512 + byte] ^= 0x10
     let path = try write(bytes)
-    if byte < 8 {
-      #expect(try DiskImage(opening: path).format == .raw)
-    } else {
-      #expect(throws: DiskImageError.self) { try DiskImage(opening: path) }
-    }
+    #expect(throws: DiskImageError.self) { try DiskImage(opening: path) }
   }
 
   @Test("a footer that promises more than the file has is refused", arguments: [513, UInt64.max])

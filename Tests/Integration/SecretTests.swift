@@ -81,7 +81,7 @@ import Testing
     }
     let twice = ["--secret", "a=\(good)", "--secret", "a=\(good)"]
     kluis.run(["backup", "m", "--disk", "root=\(image)"] + twice)
-      .expect(64, saying: "two secrets have the same name")
+      .expect(64, saying: "two secrets are called 'a'")
     kluis("points").expect(0, saying: "no recovery points")
   }
 

@@ -94,7 +94,8 @@ extension FileKind {
     }
   }
 
-  /// By the number that ext4 and XFS write in a directory's entry; nil where it does not tell.
+  /// By the number that ext4, XFS and btrfs write in a directory's entry; nil where it does not
+  /// tell.
   init?(entryKind kind: UInt8) {
     switch kind {
     case 1: self = .regular

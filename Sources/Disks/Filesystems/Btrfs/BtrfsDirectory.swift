@@ -63,7 +63,7 @@ extension BtrfsVolume {
     case .inode:
       return DirectoryEntry(
         name: name, item: ItemID(location.object, tree: directory.tree),
-        kind: FileKind(btrfsEntryKind: named.kind))
+        kind: FileKind(entryKind: named.kind))
     case .root:
       if try isSubvolume(location.object, named: named.name, in: directory) {
         let item = ItemID(Self.subvolumeDirectory, tree: location.object)

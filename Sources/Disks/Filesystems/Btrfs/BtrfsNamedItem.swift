@@ -65,19 +65,3 @@ struct BtrfsNamedItem: Sendable, Equatable {
     return writer.bytes + name + data
   }
 }
-
-extension FileKind {
-  /// By the number in a directory's entry (`BTRFS_FT_…`); nil where that does not tell.
-  init?(btrfsEntryKind kind: UInt8) {
-    switch kind {
-    case 1: self = .regular
-    case 2: self = .directory
-    case 3: self = .characterDevice
-    case 4: self = .blockDevice
-    case 5: self = .pipe
-    case 6: self = .socket
-    case 7: self = .symbolicLink
-    default: return nil
-    }
-  }
-}
