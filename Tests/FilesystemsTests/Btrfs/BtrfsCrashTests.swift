@@ -17,15 +17,16 @@ import Testing
     (format: "-O ^extref,^skinny-metadata,^no-holes -n 65536", mount: "commit=300,max_inline=0"),
   ]
 
-  private static var imageCount: Int {
-    getenv("KLUIS_CRASH_IMAGES").flatMap { Int(String(cString: $0)) } ?? 8
-  }
+  private static let imageCount = CrashImage.count(otherwise: 8)
 
   private struct Tally {
     var compared = 0
     var replayed = 0
     var files = 0
     var refused = 0
+
+    /// All images so far.
+    var count: Int { compared + refused }
   }
 
   @Test func `an image of a running machine shows what the kernel shows after its replay`() throws {
@@ -39,7 +40,7 @@ import Testing
     var tally = Tally()
     let perBatch = min(12, max(2, Self.imageCount / Self.settings.count))
     var batch = 0
-    while tally.compared + tally.refused < Self.imageCount {
+    while tally.count < Self.imageCount {
       let setting = Self.settings[batch % Self.settings.count]
       let seed = random.next() >> 16
       let images = try BtrfsImages(in: host, megabytes: 300, options: setting.format)
@@ -70,22 +71,26 @@ import Testing
   private func compare(
     _ copy: FilePath, mountingAt place: FilePath, _ tally: inout Tally, _ name: String
   ) throws {
-    // Ours first, and a copy for who comes later: the kernel writes.
     let images = BtrfsImages([copy])
-    let ours = Result { try images.open() }
-      .map { (TreeListing($0, tellsAccess: false), $0.state) }
-    let kept = copy.removingLastComponent().appending("kept.img")
-    try output(of: "cp", "--reflink=auto", copy.string, kept.string)
-    let start = Int64(time(nil))
-    let kernels = try images.kernelTree(at: place, options: "rw")
-    switch (ours, kernels) {
+    var start: Int64 = 0
+    let image = try CrashImage(copy) {
+      try images.open()
+    } kernelTree: {
+      start = Int64(time(nil))
+      return try images.kernelTree(at: place, options: "rw")
+    }
+    switch (image.ours, image.kernels) {
     case (.failure, nil): tally.refused += 1
     case (.failure(let error), _?):
       tally.compared += 1
-      report("\(name): the kernel shows what is refused here: \(error)", kept, tally)
+      image.report(
+        "\(name): the kernel shows what is refused here: \(error)",
+        number: tally.count)
     case (.success(let (_, state)), nil):
       tally.compared += 1
-      report("\(name): the kernel refuses what is shown here, \(state.sentence)", kept, tally)
+      image.report(
+        "\(name): the kernel refuses what is shown here, \(state.sentence)",
+        number: tally.count)
     case (.success(let (listing, state)), let kernels?):
       tally.compared += 1
       if case .synced(let count, _) = state.journal {
@@ -97,7 +102,9 @@ import Testing
         kernels.filter { !isChangedByReplay($0.value, since: start, listing.lines[$0.key]) })
       let reasons = listing.errors.prefix(3).map { "\($0.key): \($0.value)" }
       if !found.isEmpty || !reasons.isEmpty {
-        report("\(name), \(state.sentence), \(reasons): \(found)", kept, tally)
+        image.report(
+          "\(name), \(state.sentence), \(reasons): \(found)", number: tally.count
+        )
       }
     }
   }
@@ -118,13 +125,5 @@ import Testing
 
   private func seconds(_ time: Substring) -> Int64 {
     time.split(separator: ":").first.flatMap { Int64($0) } ?? 0
-  }
-
-  /// Fails, and keeps the image in the directory that `KLUIS_KEEP_IMAGES` names.
-  private func report(_ text: String, _ kept: FilePath, _ tally: Tally) {
-    Issue.record("\(text)")
-    guard let keep = getenv("KLUIS_KEEP_IMAGES").map({ String(cString: $0) }) else { return }
-    _ = try? output(
-      of: "cp", kept.string, "\(keep)/\(tally.compared + tally.refused).img")
   }
 }

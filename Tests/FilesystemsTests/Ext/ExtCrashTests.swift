@@ -38,9 +38,7 @@ import Testing
       "-t ext4 -b 1024 -J size=1 -O ea_inode,meta_bg,^resize_inode", mount: "max_batch_time=0"),
   ]
 
-  private static var imageCount: Int {
-    getenv("KLUIS_CRASH_IMAGES").flatMap { Int(String(cString: $0)) } ?? 12
-  }
+  private static let imageCount = CrashImage.count(otherwise: 12)
 
   private struct Tally {
     var compared = 0
@@ -48,6 +46,9 @@ import Testing
     var refused = 0
     var torn = 0
     var kernelErrors = 0
+
+    /// All images so far.
+    var count: Int { compared + refused }
   }
 
   @Test func `an image of a running machine shows what the kernel shows after its replay`() throws {
@@ -59,7 +60,7 @@ import Testing
     var tally = Tally()
     let perBatch = min(12, max(3, Self.imageCount / Self.settings.count))
     var batch = 0
-    while tally.compared + tally.refused < Self.imageCount {
+    while tally.count < Self.imageCount {
       let setting = Self.settings[batch % Self.settings.count]
       try compareBatch(
         setting, count: perBatch, seed: random.next() >> 16, in: host?.place ?? directory.path,
@@ -111,23 +112,26 @@ import Testing
   private func compare(
     _ copy: FilePath, mountingAt place: FilePath, _ tally: inout Tally, _ name: String
   ) throws {
-    // Ours first, and a copy for who comes later: the kernel writes.
-    let ours = Result { try openExt(copy) }
-      .map { (TreeListing($0, tellsAccess: false), $0.state) }
-    let kept = copy.removingLastComponent().appending("kept.img")
-    try output(of: "cp", "--reflink=auto", copy.string, kept.string)
-    let kernels = try kernelTree(of: copy, at: place, options: "rw", tellsAccess: false)
-    switch (ours, kernels) {
+    let image = try CrashImage(copy) {
+      try openExt(copy)
+    } kernelTree: {
+      try kernelTree(of: copy, at: place, options: "rw", tellsAccess: false)
+    }
+    switch (image.ours, image.kernels) {
     case (.failure, nil): tally.refused += 1
     case (.failure(let error), _?):
       tally.compared += 1
-      report("\(name): the kernel shows what is refused here: \(error)", kept, tally)
+      image.report(
+        "\(name): the kernel shows what is refused here: \(error)",
+        number: tally.count)
     case (.success(let (listing, state)), nil):
       tally.compared += 1
-      if try fileCheckShows(listing, in: kept) {
+      if try fileCheckShows(listing, in: image.untouched) {
         print("\(name): the kernel refuses what e2fsck replays as we do")
       } else {
-        report("\(name): the kernel refuses what is shown here, \(state.sentence)", kept, tally)
+        image.report(
+          "\(name): the kernel refuses what is shown here, \(state.sentence)",
+          number: tally.count)
       }
     case (.success(let (listing, state)), let kernels?):
       let isTorn = access(copy.string + ".torn", F_OK) == 0
@@ -138,7 +142,9 @@ import Testing
         listing.lines.filter { isTold($0.key) }, kernels.filter { isTold($0.key) })
       if !found.isEmpty {
         let reasons = listing.errors.prefix(3).map { "\($0.key): \($0.value)" }
-        report("\(name), \(state.sentence), \(reasons): \(found)", kept, tally)
+        image.report(
+          "\(name), \(state.sentence), \(reasons): \(found)", number: tally.count
+        )
       }
       tally.compared += 1
       tally.torn += isTorn ? 1 : 0
@@ -152,13 +158,5 @@ import Testing
     try output(of: "e2fsck", arguments: ["-fy", image.string], allowing: [0, 1])
     let checked = TreeListing(try openExt(image), tellsAccess: false)
     return differences(listing.lines, checked.lines).isEmpty
-  }
-
-  /// Fails, and keeps the image in the directory that `KLUIS_KEEP_IMAGES` names.
-  private func report(_ text: String, _ kept: FilePath, _ tally: Tally) {
-    Issue.record("\(text)")
-    guard let keep = getenv("KLUIS_KEEP_IMAGES").map({ String(cString: $0) }) else { return }
-    _ = try? output(
-      of: "cp", kept.string, "\(keep)/\(tally.compared + tally.refused).img")
   }
 }

@@ -43,21 +43,6 @@ import Testing
     }
   }
 
-  private func expect(
-    _ problem: FileSystemError.Problem, naming text: String, _ body: () throws -> Void,
-    at location: SourceLocation = #_sourceLocation
-  ) {
-    do {
-      try body()
-      Issue.record("nothing was thrown", sourceLocation: location)
-    } catch let error as FileSystemError {
-      #expect(error.problem == problem, "\(error)", sourceLocation: location)
-      #expect("\(error)".contains(text), "\(error)", sourceLocation: location)
-    } catch {
-      Issue.record(error, sourceLocation: location)
-    }
-  }
-
   @Test func `an encrypted file keeps its attributes and refuses its bytes`() throws {
     guard areInstalled("mke2fs", "debugfs", "python3") else { return }
     try makeImage("-t ext4 -b 4096 -O encrypt")
@@ -66,11 +51,11 @@ import Testing
     let fileSystem = try openExt(image)
     let file = try item("/f1000", fileSystem)
     #expect(try fileSystem.attributes(of: file).byteCount == 1000)
-    expect(.encrypted, naming: "inode \(file.number)") { _ = try fileSystem.content(of: file) }
-    expect(.encrypted, naming: "names") {
+    expectError(.encrypted, naming: "inode \(file.number)") { _ = try fileSystem.content(of: file) }
+    expectError(.encrypted, naming: "names") {
       _ = try fileSystem.forEachEntry(of: try item("/few", fileSystem)) { _ in true }
     }
-    expect(.encrypted, naming: "key") {
+    expectError(.encrypted, naming: "key") {
       _ = try fileSystem.target(ofSymbolicLink: try item("/link255", fileSystem))
     }
   }
@@ -86,7 +71,7 @@ import Testing
     ] {
       let changed = features | 1 << UInt32(bit)
       let patch = (0..<4).map { UInt8(truncatingIfNeeded: changed >> (8 * UInt32($0))) }
-      expect(.unsupported, naming: name) { _ = try opened(changing: 1024 + 0x60, to: patch) }
+      expectError(.unsupported, naming: name) { _ = try opened(changing: 1024 + 0x60, to: patch) }
     }
   }
 
@@ -95,12 +80,12 @@ import Testing
     let journal = directory.appending("journal")
     try output(of: "truncate", "-s", "16M", journal.string)
     try output(of: "mke2fs", "-q", "-F", "-b", "4096", "-O", "journal_dev", journal.string)
-    expect(.unsupported, naming: "journal_dev") { _ = try openExt(journal) }
+    expectError(.unsupported, naming: "journal_dev") { _ = try openExt(journal) }
     try makeImage("-t ext4 -b 4096 -O ^has_journal")
     try debugfs("ssv journal_inum 0", "ssv journal_dev 0x700", "feature has_journal")
     #expect(try openExt(image).state.sentence == "clean")
     try debugfs("feature needs_recovery")
-    expect(.unsupported, naming: "another device") { _ = try openExt(image) }
+    expectError(.unsupported, naming: "another device") { _ = try openExt(image) }
   }
 
   @Test func `the copy of a damaged superblock is read, and it says so`() throws {

@@ -19,9 +19,7 @@ import Testing
     "-s size=4096 -i size=1024 -l size=8m",
   ]
 
-  private static var imageCount: Int {
-    getenv("KLUIS_CRASH_IMAGES").flatMap { Int(String(cString: $0)) } ?? 8
-  }
+  private static let imageCount = CrashImage.count(otherwise: 8)
 
   private struct Tally {
     var compared = 0
@@ -29,6 +27,9 @@ import Testing
     var refused = 0
     var torn = 0
     var unfinished = 0
+
+    /// All images so far.
+    var count: Int { compared + refused }
   }
 
   @Test func `an image of a running machine shows what the kernel shows after its replay`() throws {
@@ -40,7 +41,7 @@ import Testing
     var tally = Tally()
     let perBatch = min(12, max(1, Self.imageCount / Self.settings.count))
     var batch = 0
-    while tally.compared + tally.refused < Self.imageCount {
+    while tally.count < Self.imageCount {
       let setting = Self.settings[batch % Self.settings.count]
       try compareBatch(
         setting, count: perBatch, seed: random.next() >> 16, in: host.place,
@@ -79,20 +80,23 @@ import Testing
   private func compare(
     _ copy: FilePath, mountingAt place: FilePath, _ tally: inout Tally, _ name: String
   ) throws {
-    // Ours first, and a copy for who comes later: the kernel writes.
-    let ours = Result { try openXFS(copy) }
-      .map { (TreeListing($0, tellsAccess: false), $0.state) }
-    let kept = copy.removingLastComponent().appending("kept.img")
-    try output(of: "cp", "--reflink=auto", copy.string, kept.string)
-    let kernels = try kernelTree(of: copy, at: place, options: "rw", tellsAccess: false)
-    switch (ours, kernels) {
+    let image = try CrashImage(copy) {
+      try openXFS(copy)
+    } kernelTree: {
+      try kernelTree(of: copy, at: place, options: "rw", tellsAccess: false)
+    }
+    switch (image.ours, image.kernels) {
     case (.failure, nil): tally.refused += 1
     case (.failure(let error), _?):
       tally.compared += 1
-      report("\(name): the kernel shows what is refused here: \(error)", kept, tally)
+      image.report(
+        "\(name): the kernel shows what is refused here: \(error)",
+        number: tally.count)
     case (.success(let (_, state)), nil):
       tally.compared += 1
-      report("\(name): the kernel refuses what is shown here, \(state.sentence)", kept, tally)
+      image.report(
+        "\(name): the kernel refuses what is shown here, \(state.sentence)",
+        number: tally.count)
     case (.success(let (listing, state)), let kernels?):
       let isUnfinished = state.sentence.contains("interrupted while")
       // The kernel finishes what it finds; here the files that it concerns are refused.
@@ -102,20 +106,14 @@ import Testing
         kernels.filter { unknown[$0.key] == nil })
       if !found.isEmpty {
         let reasons = listing.errors.prefix(3).map { "\($0.key): \($0.value)" }
-        report("\(name), \(state.sentence), \(reasons): \(found)", kept, tally)
+        image.report(
+          "\(name), \(state.sentence), \(reasons): \(found)", number: tally.count
+        )
       }
       tally.compared += 1
       tally.torn += access(copy.string + ".torn", F_OK) == 0 ? 1 : 0
       tally.unfinished += isUnfinished ? 1 : 0
       if case .replayed = state.journal { tally.replayed += 1 }
     }
-  }
-
-  /// Fails, and keeps the image in the directory that `KLUIS_KEEP_IMAGES` names.
-  private func report(_ text: String, _ kept: FilePath, _ tally: Tally) {
-    Issue.record("\(text)")
-    guard let keep = getenv("KLUIS_KEEP_IMAGES").map({ String(cString: $0) }) else { return }
-    _ = try? output(
-      of: "cp", kept.string, "\(keep)/\(tally.compared + tally.refused).img")
   }
 }

@@ -31,38 +31,23 @@ import Testing
     return group * Int(big(bytes, 0x54) as UInt32) * 1024 + within * 512
   }
 
-  private func expect(
-    _ problem: FileSystemError.Problem, naming text: String, _ body: () throws -> Void,
-    at location: SourceLocation = #_sourceLocation
-  ) {
-    do {
-      try body()
-      Issue.record("nothing was thrown", sourceLocation: location)
-    } catch let error as FileSystemError {
-      #expect(error.problem == problem, "\(error)", sourceLocation: location)
-      #expect("\(error)".contains(text), "\(error)", sourceLocation: location)
-    } catch {
-      Issue.record(error, sourceLocation: location)
-    }
-  }
-
   @Test func `features that are not known refuse the file system by their names`() {
     for (word, name) in [
       ([0, 0, 1, 0x6B], "metadata directories"), ([0, 0, 2, 0x6B], "zones"),
       ([0x40, 0, 0, 0x6B], "0x40000000"),
     ] as [([UInt8], String)] {
-      expect(.unsupported, naming: name) { _ = try opened(changing: (0xD8, word)) }
+      expectError(.unsupported, naming: name) { _ = try opened(changing: (0xD8, word)) }
     }
-    expect(.unsupported, naming: "version 3") { _ = try opened(changing: (0x65, [0xA3])) }
+    expectError(.unsupported, naming: "version 3") { _ = try opened(changing: (0x65, [0xA3])) }
   }
 
   @Test func `a file system that is marked as in need of repair is refused`() {
     let flags = bytes[0xDB] | 0x10
-    expect(.damaged, naming: "repair") { _ = try opened(changing: (0xDB, [flags])) }
+    expectError(.damaged, naming: "repair") { _ = try opened(changing: (0xDB, [flags])) }
   }
 
   @Test func `a log on another device is refused`() {
-    expect(.unsupported, naming: "another device") {
+    expectError(.unsupported, naming: "another device") {
       _ = try opened(changing: (0x30, [UInt8](repeating: 0, count: 8)))
     }
   }
@@ -70,16 +55,16 @@ import Testing
   @Test func `a log with unknown features, of another file system or machine is refused`() throws {
     let bytes = try StoredImage.xfsWithLogs[1].bytes()
     let seals = XFSSeals(bytes)
-    expect(.unsupported, naming: "unknown features 0x4") {
+    expectError(.unsupported, naming: "unknown features 0x4") {
       var image = PatchedImage(bytes)
       image.put([4], at: 0xDF)
       seals.apply(to: &image)
       _ = try XFSFileSystem.open(PatchedDevice(image))
     }
-    expect(.damaged, naming: "another file system") {
+    expectError(.damaged, naming: "another file system") {
       try changeAllRecords(of: bytes, seals, at: 0x130, to: [9, 9])
     }
-    expect(.unsupported, naming: "format 2") {
+    expectError(.unsupported, naming: "format 2") {
       try changeAllRecords(of: bytes, seals, at: 0x12F, to: [2])
     }
   }
@@ -103,7 +88,7 @@ import Testing
     let place = place(ofInode: file.number)
     let changed = try opened(changing: (place + 0x5B, [bytes[place + 0x5B] | 1]))
     #expect(try changed.attributes(of: file) == whole.attributes(of: file))
-    expect(.unsupported, naming: "real-time") { _ = try changed.content(of: file) }
+    expectError(.unsupported, naming: "real-time") { _ = try changed.content(of: file) }
   }
 
   @Test func `metadata with a wrong checksum, place, owner or file system is refused`() throws {
@@ -120,14 +105,16 @@ import Testing
       (47, true, "another inode"), (0, false, "magic"),
     ] {
       let changed = try opened(changing: (place + offset, [0xEE]), sealed: sealed)
-      expect(.damaged, naming: reason) { try changed.forEachEntry(of: directory) { _ in true } }
+      expectError(.damaged, naming: reason) {
+        try changed.forEachEntry(of: directory) { _ in true }
+      }
     }
     let inode = self.place(ofInode: directory.number)
     for (offset, sealed, reason) in [
       (0x64, false, "checksum"), (0x9E, true, "another inode"), (0xA0, true, "file system"),
     ] {
       let changed = try opened(changing: (inode + offset, [0xEE]), sealed: sealed)
-      expect(.damaged, naming: reason) { _ = try changed.attributes(of: directory) }
+      expectError(.damaged, naming: reason) { _ = try changed.attributes(of: directory) }
     }
   }
 
