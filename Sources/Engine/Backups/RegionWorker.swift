@@ -2,6 +2,7 @@ internal import BlockDevices
 internal import Bytes
 internal import Chunking
 internal import Compression
+internal import Encryption
 internal import Hashing
 internal import Maps
 internal import Packs
@@ -27,9 +28,6 @@ struct RegionWorker: ~Copyable {
 
   /// Small enough to stay in a core's own cache between the read and the cut.
   private static let readByteCount = 256 << 10
-  /// How much is cut before chunks are named, all at once: half as much leaves lanes of the digest
-  /// empty, and twice as much is no faster.
-  private static let namedByteCount = 4 << 20
   /// How far the system reads ahead of the worker.
   private static let readAhead: UInt64 = 4 << 20
 
@@ -43,7 +41,7 @@ struct RegionWorker: ~Copyable {
     sink = RecordSink(writer: writer, compression: compression)
     recognizer = ChunkRecognizer(writer.open)
     window = AlignedBuffer(
-      capacity: chunker.sizes.maximum + Self.readByteCount + Self.namedByteCount)
+      capacity: chunker.sizes.maximum + Self.readByteCount + ContentNamer.batchByteCount)
   }
 
   /// Backs one region up.

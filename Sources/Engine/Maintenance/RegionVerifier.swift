@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Encryption
 internal import Hashing
 internal import Maps
 internal import Tiers
@@ -21,9 +22,6 @@ struct RegionVerifier: ~Copyable {
   private var batchByteCount = 0
   private var plain: AlignedBuffer
 
-  /// As much as a restore reads at once.
-  private static let batchLimit = 4 << 20
-
   init(
     _ open: OpenTier, _ checked: CheckedRecords, _ progress: Progress,
     _ cancellation: Cancellation
@@ -32,7 +30,7 @@ struct RegionVerifier: ~Copyable {
     self.progress = progress
     self.cancellation = cancellation
     reader = TierReader(open)
-    plain = AlignedBuffer(capacity: Self.batchLimit + RegionMap.maximumChunkByteCount)
+    plain = AlignedBuffer(capacity: ContentNamer.batchByteCount + RegionMap.maximumChunkByteCount)
   }
 
   mutating func verify(_ region: RegionToVerify) throws {
@@ -44,7 +42,7 @@ struct RegionVerifier: ~Copyable {
     for item in map.items {
       try cancellation.check()
       if case .chunk(let id, let count) = item, checked.isNew(id) {
-        if batchByteCount + count > Self.batchLimit { verifyBatch() }
+        if batchByteCount + count > ContentNamer.batchByteCount { verifyBatch() }
         batch.append(WantedChunk(id: id, byteCount: count, target: batchByteCount))
         batchByteCount += count
       }

@@ -18,16 +18,14 @@ struct RegionComparison: ~Copyable {
   private let present: PresentDisk
   private var reader: TierReader
   private var namer: ContentNamer
-  private var piece = AlignedBuffer(capacity: pieceByteCount + RegionMap.maximumChunkByteCount)
+  private var piece = AlignedBuffer(
+    capacity: ContentNamer.batchByteCount + RegionMap.maximumChunkByteCount)
   private var start: UInt64 = 0
   private var end: UInt64 = 0
   /// The region as it is, where that is known.
   private var extents = RegionExtents(RegionMap())
   /// Where in the region chunks begin that the disk has, where it was read for that.
   private var heldStarts: Set<Int> = []
-
-  /// How much of a disk is read before it is named, all at once.
-  private static let pieceByteCount = 4 << 20
 
   /// How far the system reads ahead, and in what pieces zeros are looked for.
   private static let readAhead: UInt64 = 8 << 20
@@ -90,7 +88,7 @@ struct RegionComparison: ~Copyable {
         filled += count
       }
       position += item.byteCount
-      guard filled >= Self.pieceByteCount || position == Int(end - start) else { continue }
+      guard filled >= ContentNamer.batchByteCount || position == Int(end - start) else { continue }
       let names = names(of: places.map(\.bytes), in: piece, by: &namer)
       for (place, name) in zip(places, names) where name == place.id {
         heldStarts.insert(place.start)

@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Encryption
 internal import Hashing
 internal import Maps
 internal import Tiers
@@ -18,11 +19,8 @@ struct RegionRestorer: ~Copyable {
   private var full = RestoreBatch()
   private var plain: AlignedBuffer
 
-  /// Few and large writes cost the system less, and enough chunks for all lanes of the digest go in
-  /// one; twice as much is no faster.
-  private static let batchLimit = 4 << 20
-  /// No write is longer.
-  static let writeLimit = batchLimit + RegionMap.maximumChunkByteCount
+  /// No write is longer. Few and large ones cost the system less.
+  static let writeLimit = ContentNamer.batchByteCount + RegionMap.maximumChunkByteCount
 
   /// - Parameter progress: is told of every byte that is written, and where there is a comparison
   ///   of those that are made zeros as well.
@@ -57,7 +55,7 @@ struct RegionRestorer: ~Copyable {
         if comparison?.holds(id, in: position..<end) == true {
           try cancellation.check()
         } else {
-          if batch.byteCount + count > Self.batchLimit { try writeFull() }
+          if batch.byteCount + count > ContentNamer.batchByteCount { try writeFull() }
           batch.append(id, byteCount: count, at: position)
         }
       }

@@ -32,16 +32,7 @@ final class ExtVolume: Sendable {
     guard superblock.holds(1, from: number) else {
       throw damaged(structure(), block: number, "no such block is in the file system")
     }
-    let bytes: [UInt8]
-    do {
-      bytes = try blocks.block(number)
-    } catch is OutsideDevice {
-      throw damaged(structure(), block: number, "the device ends before it")
-    }
-    guard bytes.count == superblock.blockByteCount else {
-      throw damaged(structure(), block: number, "the device ends within it")
-    }
-    return bytes
+    return try blocks.wholeBlock(number) { damaged(structure(), block: number, $0) }
   }
 
   /// A whole block that a file's map or an inode names.

@@ -35,16 +35,7 @@ final class XFSVolume: Sendable {
     guard superblock.canHoldFile(1, from: number) else {
       throw damaged(structure(), block: number, "no file can have that block")
     }
-    let bytes: [UInt8]
-    do {
-      bytes = try blocks.block(number)
-    } catch is OutsideDevice {
-      throw damaged(structure(), block: number, "the device ends before it")
-    }
-    guard bytes.count == superblock.blockByteCount else {
-      throw damaged(structure(), block: number, "the device ends within it")
-    }
-    return bytes
+    return try blocks.wholeBlock(number) { damaged(structure(), block: number, $0) }
   }
 
   /// Some blocks that follow one another. The caller bounds `count`.
