@@ -26,7 +26,7 @@ import Testing
   }
 
   private func fingerprints(of data: [[UInt8]], key: [UInt8]) -> [String] {
-    var fingerprinter = Fingerprinter(key: key.span.bytes)
+    var fingerprinter = Fingerprinter(key: key)
     return data.map { data in
       let words = fingerprinter.fingerprint(data.span.bytes).words
       var writer = ByteWriter()

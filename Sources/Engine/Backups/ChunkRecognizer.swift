@@ -9,7 +9,8 @@ struct ChunkRecognizer: ~Copyable {
   private var reader: TierReader
   /// Of the disk whose region is being cut; nil where each digest is to be computed.
   private var recognition: Recognition?
-  private var fingerprinter = Fingerprinter(key: [16 of UInt8](repeating: 0).span.bytes)
+  /// Under the disk's key; nil as ``recognition`` is.
+  private var fingerprinter: Fingerprinter?
   private var known: KnownChunks?
   /// Of the region's chunks so far.
   private var fingerprints: [Fingerprint] = []
@@ -23,11 +24,10 @@ struct ChunkRecognizer: ~Copyable {
   ///   - byteCount: the region's length.
   ///   - recognition: of the disk's chunks.
   mutating func begin(_ region: UInt64, byteCount: Int, _ recognition: Recognition?) {
-    if let recognition, recognition !== self.recognition {
-      let key = recognition.key
-      fingerprinter = Fingerprinter(key: key.span.bytes)
+    if recognition !== self.recognition {
+      self.recognition = recognition
+      fingerprinter = recognition.map { Fingerprinter(key: $0.key) }
     }
-    self.recognition = recognition
     fingerprints.removeAll(keepingCapacity: true)
     known = recognition.flatMap { chunks(ofRegion: region, byteCount: byteCount, $0) }
   }
@@ -36,8 +36,7 @@ struct ChunkRecognizer: ~Copyable {
   ///
   /// - Parameter offset: where in the region the chunk begins.
   mutating func recognize(_ chunk: RawSpan, at offset: Int) -> ContentID? {
-    guard recognition != nil else { return nil }
-    let fingerprint = fingerprinter.fingerprint(chunk)
+    guard let fingerprint = fingerprinter?.fingerprint(chunk) else { return nil }
     fingerprints.append(fingerprint)
     guard let was = known?.chunk(at: offset, byteCount: chunk.byteCount),
       was.fingerprint == fingerprint

@@ -1,10 +1,8 @@
+#include "library.h"
 #include "multibuffer.h"
 
 #if __has_include(<intel-ipsec-mb.h>)
 
-#include <dlfcn.h>
-#include <intel-ipsec-mb.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,26 +16,6 @@ struct multibuffer {
   uint8_t outer[digest_count] __attribute__((aligned(16)));
 };
 
-static struct {
-  typeof(alloc_mb_mgr) *make;
-  typeof(free_mb_mgr) *free;
-  typeof(init_mb_mgr_auto) *prepare;
-} library;
-static int is_open;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void open_library(void) {
-  void *handle = dlopen("libIPSec_MB.so.1", RTLD_NOW | RTLD_LOCAL);
-  if (!handle) return;
-  typeof(imb_get_version) *version = dlsym(handle, "imb_get_version");
-  library.make = dlsym(handle, "alloc_mb_mgr");
-  library.free = dlsym(handle, "free_mb_mgr");
-  library.prepare = dlsym(handle, "init_mb_mgr_auto");
-  // The layout of a job is that of the header only where the first two numbers are the same.
-  is_open = version && version() >> 8 == IMB_VERSION_NUM >> 8 && library.make && library.free &&
-            library.prepare;
-}
-
 static void hash_key_block(
     IMB_MGR *manager, const void *key, size_t key_count, uint8_t filler, uint8_t *state) {
   uint8_t block[block_count];
@@ -48,14 +26,11 @@ static void hash_key_block(
 }
 
 multibuffer *multibuffer_make(const void *key, size_t key_count) {
-  pthread_once(&once, open_library);
-  if (!is_open || key_count > block_count) return NULL;
+  IMB_MGR *manager = key_count > block_count ? NULL : library_make_manager();
+  if (!manager) return NULL;
   multibuffer *lanes = aligned_alloc(16, sizeof *lanes);
-  IMB_MGR *manager = library.make(0);
-  if (manager) library.prepare(manager, NULL);
-  if (!lanes || !manager || manager->imb_errno) {
-    if (manager) library.free(manager);
-    free(lanes);
+  if (!lanes) {
+    library_free_manager(manager);
     return NULL;
   }
   lanes->manager = manager;
@@ -69,7 +44,7 @@ multibuffer *multibuffer_make(const void *key, size_t key_count) {
 
 void multibuffer_free(multibuffer *lanes) {
   if (!lanes) return;
-  library.free(lanes->manager);
+  library_free_manager(lanes->manager);
   explicit_bzero(lanes, sizeof *lanes);
   free(lanes);
 }
