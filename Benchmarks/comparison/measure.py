@@ -42,18 +42,22 @@ def timed(command, environment, log):
     return Usage(float(seconds), float(cpu_seconds), int(max_rss_bytes))
 
 
-def settle(paths, cold=False):
+def settle(paths, cold=False, aside=()):
     """Lets the writes of former steps reach the disk, touches free memory, and has the paths whole
-    in the page cache as far as they fit, or not at all if `cold`."""
+    in the page cache, or not at all if `cold`.
+
+    What lies in the folders `aside` and is not wanted leaves the page cache: it would take the
+    room of what is, since a sparse image that was read takes as much as a full one.
+    """
     files = [file for path in paths for file in files_below(path)]
+    os.sync()
+    unwanted = {file for path in aside for file in files_below(path)}.difference(files)
+    for file in unwanted.union(files if cold else ()):
+        forget(file)
     if not cold:
         for file in files:
             read_whole(file)
-    os.sync()
     touch_free_memory()
-    if cold:
-        for file in files:
-            forget(file)
 
 
 def touch_free_memory():

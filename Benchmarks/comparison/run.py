@@ -120,7 +120,8 @@ class Run:
             raise RestoreDiffers(f"{tool.name}: the restored disk is wrong: {error}") from error
 
     def measure(self, number, tool, phase, step, command, read, cold=False):
-        settle(read, cold)
+        others = [other.folder for other in self.tools if other is not tool]
+        settle(read, cold, [self.images, *others])
         load = os.getloadavg()[0]
         usage = self.take(tool, command)
         self.measurements.append(Measurement(number, tool.name, phase, step, load, usage))
