@@ -50,6 +50,7 @@ package struct Drill {
     _ cancellation: Cancellation
   ) throws {
     let begun = ContinuousClock.now
+    progress.begin("restoring")
     var restore = MachineRestore(point, as: point.machine, in: place)
     restore.keepsIDs = true
     let definition = try restore.run(from: open, progress: progress, cancellation: cancellation)
@@ -57,10 +58,12 @@ package struct Drill {
     report.recoverySeconds = report.restoreSeconds
     let images = definition.disks.compactMap(\.path).map { FilePath($0) }
     let comparing = ContinuousClock.now
-    try compare(images, &report, open, cancellation)
+    progress.begin("comparing")
+    try compare(images, &report, open, progress, cancellation)
     report.verifySeconds = seconds(since: comparing)
     try lookInto(images, &report)
     guard let boot else { return }
+    progress.begin("starting the machine")
     let outcome = try boot.start(definition, in: place, cancellation)
     report.boot = outcome
     report.recoverySeconds = (report.restoreSeconds ?? 0) + outcome.seconds
@@ -72,12 +75,12 @@ package struct Drill {
   }
 
   private func compare(
-    _ images: [FilePath], _ report: inout DrillReport, _ open: OpenTier,
+    _ images: [FilePath], _ report: inout DrillReport, _ open: OpenTier, _ progress: Progress,
     _ cancellation: Cancellation
   ) throws {
     for (number, image) in images.enumerated() {
       report.disks[number].differingBytes = try DiskComparison(of: image, with: point.disks[number])
-        .run(from: open, progress: Progress(), cancellation: cancellation)
+        .run(from: open, progress: progress, cancellation: cancellation)
     }
     if let bad = report.disks.first(where: { $0.differingBytes != 0 }) {
       throw DrillFailure(

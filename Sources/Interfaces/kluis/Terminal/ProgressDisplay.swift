@@ -54,7 +54,7 @@ final class ProgressDisplay: Sendable {
   private func bar(_ now: ContinuousClock.Instant) -> String {
     let text = line(now, within: columns - 1)
     let room = columns - text.count - 4
-    guard room >= 10 else { return text }
+    guard room >= 10, progress.expectedBytes.load(ordering: .relaxed) > 0 else { return text }
     let width = min(room, 40)
     let full = Int((fraction * Double(width)).rounded(.down))
     let bar = String(repeating: "█", count: full) + String(repeating: "░", count: width - full)
@@ -63,20 +63,30 @@ final class ProgressDisplay: Sendable {
 
   /// - Parameter columns: where the room is small, what matters less is left out.
   private func line(_ now: ContinuousClock.Instant, within columns: Int = .max) -> String {
+    let stage = progress.stage
     let done = progress.doneBytes.load(ordering: .relaxed)
     let expected = progress.expectedBytes.load(ordering: .relaxed)
-    let seconds = started.duration(to: now) / .seconds(1)
+    let seconds = stage.began.duration(to: now) / .seconds(1)
+    let names = [title] + (stage.name.map { [$0] } ?? [])
+    guard expected > 0 else {
+      return widest([names + [Text.duration(seconds)], names, [title]], within: columns)
+    }
     let percent = "\(Int(fraction * 100)) %"
     let rate = Text.rate(done, seconds: seconds)
     var left: [String] = []
     if done > 0, expected > done {
       left = ["\(Text.duration(seconds / Double(done) * Double(expected - done))) left"]
     }
+    let amount = "\(Text.size(done)) of \(Text.size(expected))"
     let lines = [
-      [title, percent, "\(Text.size(done)) of \(Text.size(expected))", rate] + left,
-      [title, percent, rate] + left, [title, percent] + left, [percent] + left, [percent],
-    ].map { $0.joined(separator: "  ") }
-    return lines.first { $0.count <= columns } ?? ""
+      names + [percent, amount, rate] + left, names + [percent, rate] + left,
+      names + [percent] + left, [percent] + left, [percent],
+    ]
+    return widest(lines, within: columns)
+  }
+
+  private func widest(_ lines: [[String]], within columns: Int) -> String {
+    lines.map { $0.joined(separator: "  ") }.first { $0.count <= columns } ?? ""
   }
 
   private var fraction: Double {
