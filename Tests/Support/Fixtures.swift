@@ -38,6 +38,11 @@ package func volumeGroupFixture(_ name: String) throws -> [UInt8] {
   try readFile(fixtures.appending("LVM").appending(name))
 }
 
+/// The bytes of a file below `Fixtures/Codecs`: what other programs compressed.
+package func codecFixture(_ name: String) throws -> [UInt8] {
+  try readFile(fixtures.appending("Codecs").appending(name))
+}
+
 private func fixturePath(_ name: String) -> FilePath {
   fixtures.appending("Formats").appending(name)
 }

@@ -2,15 +2,6 @@ internal import Bytes
 internal import CZlib
 internal import CZstd
 
-/// A payload that does not expand to what its record promises.
-package struct DecompressionError: Error, Equatable, CustomStringConvertible {
-  package let codec: Codec
-  /// Bytes that were promised.
-  package let expected: Int
-
-  package var description: String { "the \(codec) payload does not expand to \(expected) bytes" }
-}
-
 /// Expands chunk after chunk; one for each thread.
 package struct Decompressor: ~Copyable {
   private let zstd: OpaquePointer
@@ -50,7 +41,9 @@ package struct Decompressor: ~Copyable {
         }
       }
     }
-    guard produced == expected else { throw DecompressionError(codec: codec, expected: expected) }
+    guard produced == expected else {
+      throw DecompressionError(format: .pack(codec), expected: expected)
+    }
   }
 
   /// Expands the frame at the start of `payload`; nil where it is damaged or too long for `target`.
