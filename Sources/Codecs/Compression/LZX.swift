@@ -1,7 +1,7 @@
 internal import Bytes
 
 /// LZX as Windows compacts files with it and as WIM has it: that of MS-PATCH 2.1 to 2.6 without its
-/// deltas, in chunks that stand alone, with a window of 32 KiB and calls that are always translated.
+/// deltas, in chunks that stand alone, with a window of 32 KiB, and calls always translated.
 ///
 ///     chunk        := block*
 ///     block        := type:3bit default:1bit size:16bit?        32,768 bytes, or so many
