@@ -59,6 +59,7 @@ func requireDeclared(_ dependencies: [String], for name: String) {
 // C: what Swift cannot import by itself.
 module("CLinux", in: "C")
 module("CMultiBuffer", in: "C")
+module("CArgon2", in: "C")
 library("CZlib", packageConfig: "zlib", debianPackage: "zlib1g-dev")
 library("CZstd", packageConfig: "libzstd", debianPackage: "libzstd-dev")
 library("CCrypto", packageConfig: "libcrypto", debianPackage: "libssl-dev")
@@ -73,14 +74,14 @@ module("Workers", in: "Platform", uses: ["CLinux"])
 module("Hashing", in: "Codecs", uses: ["CCrypto", "CMultiBuffer", "Bytes"])
 module("Chunking", in: "Codecs", uses: ["Bytes", "Hashing"])
 module("Compression", in: "Codecs", uses: ["CZlib", "CZstd", "Bytes"])
-module("Encryption", in: "Codecs", uses: ["CCrypto", "Bytes", "Hashing"])
+module("Encryption", in: "Codecs", uses: ["CCrypto", "CArgon2", "Bytes", "Hashing"])
 
 // Disks: what is protected.
 module("BlockDevices", in: "Disks", uses: ["Bytes"])
 module(
   "DiskImages", in: "Disks", uses: ["CLinux", "Bytes", "Files", "BlockDevices"],
   packages: [system])
-module("Volumes", in: "Disks", uses: ["Bytes", "BlockDevices"])
+module("Volumes", in: "Disks", uses: ["Bytes", "Encryption", "BlockDevices"])
 module(
   "Filesystems", in: "Disks", uses: ["Bytes", "Hashing", "Compression", "BlockDevices"])
 module("Guests", in: "Disks", uses: ["Bytes", "BlockDevices", "Volumes", "Filesystems"])
@@ -179,10 +180,12 @@ tests(of: "DiskImages", uses: ["Bytes", "Files", "BlockDevices"])
 tests(
   of: "Filesystems",
   uses: ["Bytes", "Files", "Hashing", "Compression", "BlockDevices", "DiskImages"])
-tests(of: "Volumes", uses: ["Bytes", "Files", "BlockDevices", "DiskImages"])
+tests(of: "Volumes", uses: ["Bytes", "Files", "Encryption", "BlockDevices", "DiskImages"])
 tests(
   of: "Guests",
-  uses: ["Bytes", "Files", "BlockDevices", "DiskImages", "Volumes", "Filesystems"])
+  uses: [
+    "Bytes", "Files", "Encryption", "BlockDevices", "DiskImages", "Volumes", "Filesystems",
+  ])
 tests(of: "Machines", uses: ["Bytes", "Files"])
 tests(of: "Stores", uses: ["Bytes", "Files", "Hashing"])
 tests(of: "Packs", uses: ["Bytes", "Hashing", "Compression", "Encryption", "Stores"])

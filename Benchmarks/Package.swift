@@ -28,6 +28,7 @@ let package = Package(
   targets: [
     module("CLinux", in: "C"),
     module("CMultiBuffer", in: "C"),
+    module("CArgon2", in: "C"),
     .systemLibrary(name: "CZlib", path: "\(kluis)/C/CZlib", pkgConfig: "zlib"),
     .systemLibrary(name: "CZstd", path: "\(kluis)/C/CZstd", pkgConfig: "libzstd"),
     .systemLibrary(name: "CCrypto", path: "\(kluis)/C/CCrypto", pkgConfig: "libcrypto"),
@@ -37,7 +38,7 @@ let package = Package(
     module("Hashing", in: "Codecs", uses: ["CCrypto", "CMultiBuffer", "Bytes"]),
     module("Chunking", in: "Codecs", uses: ["Bytes", "Hashing"]),
     module("Compression", in: "Codecs", uses: ["CZlib", "CZstd", "Bytes"]),
-    module("Encryption", in: "Codecs", uses: ["CCrypto", "Bytes", "Hashing"]),
+    module("Encryption", in: "Codecs", uses: ["CCrypto", "CArgon2", "Bytes", "Hashing"]),
     module(
       "Stores", in: "Storage", uses: ["Bytes", "Files", "Workers", "Hashing"], packages: [system]),
     module(

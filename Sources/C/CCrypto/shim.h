@@ -90,3 +90,24 @@ static inline int crypto_decrypt_rsa_oaep(
   EVP_PKEY_CTX_free(context);
   return status;
 }
+
+/// Decrypts sectors in place, each by itself as dm-crypt has it: the initial vector is the number
+/// of its first 512 bytes, little-endian, encrypted where `vectors` is not NULL; 1 where it went
+/// well.
+static inline int crypto_decrypt_sectors(
+    EVP_CIPHER_CTX *context, EVP_CIPHER_CTX *vectors, uint64_t number, int is_narrow,
+    unsigned char *bytes, size_t count, int sector) {
+  for (size_t place = 0; place < count; place += (size_t)sector) {
+    unsigned char vector[16] = {0};
+    uint64_t told = is_narrow ? (uint32_t)number : number;
+    for (int byte = 0; byte < 8; byte++) vector[byte] = (unsigned char)(told >> 8 * byte);
+    int made = 0;
+    if (vectors && EVP_EncryptUpdate(vectors, vector, &made, vector, 16) != 1) return 0;
+    if (EVP_DecryptInit_ex2(context, NULL, NULL, vector, NULL) != 1 ||
+        EVP_DecryptUpdate(context, bytes + place, &made, bytes + place, sector) != 1 ||
+        made != sector)
+      return 0;
+    number += (uint64_t)sector / 512;
+  }
+  return 1;
+}
