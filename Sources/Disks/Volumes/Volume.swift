@@ -20,10 +20,12 @@ package struct Volume: Sendable {
     case partition(Int)
     /// A volume that a volume manager makes from parts of disks.
     case logicalVolume(group: String)
+    /// What an encrypted volume holds, decrypted.
+    case decrypted(container: String)
   }
 
   /// How a person names it: `root` for a disk, `root/1` for a partition, `vg0/home` for a logical
-  /// volume.
+  /// volume, `root/1/luks` for what is encrypted in another.
   package let name: String
   package let kind: Kind
   package let byteCount: UInt64
@@ -39,11 +41,14 @@ package struct Volume: Sendable {
   /// What its first bytes say that it holds; nil where nothing is recognised.
   package let content: Signature?
   package let problem: String?
+  /// Why what is encrypted in it is not shown; nil of what is not encrypted, or is opened.
+  package let refusal: String?
 
   package init(
     name: String, kind: Kind, byteCount: UInt64, offset: UInt64? = nil,
     partitionType: String? = nil, label: String? = nil, uuid: String? = nil,
-    device: (any BlockDevice)?, content: Signature?, problem: String? = nil
+    device: (any BlockDevice)?, content: Signature?, problem: String? = nil,
+    refusal: String? = nil
   ) {
     self.name = name
     self.kind = kind
@@ -55,6 +60,14 @@ package struct Volume: Sendable {
     self.device = device
     self.content = content
     self.problem = problem
+    self.refusal = refusal
+  }
+
+  func refused(_ refusal: String) -> Volume {
+    Volume(
+      name: name, kind: kind, byteCount: byteCount, offset: offset, partitionType: partitionType,
+      label: label, uuid: uuid, device: device, content: content, problem: problem,
+      refusal: refusal)
   }
 }
 
@@ -85,7 +98,8 @@ package struct Signature: Sendable, Equatable {
 
 /// All that was found on a machine's disks.
 package struct VolumeListing: Sendable {
-  /// Disks in their order, each followed by its partitions; then logical volumes by name.
+  /// Disks in their order, each followed by its partitions; then logical volumes by name. What
+  /// was decrypted follows what it is encrypted in.
   package let volumes: [Volume]
   /// What is wrong with a partition table or a volume group, one sentence each.
   package let problems: [String]

@@ -1,13 +1,22 @@
 internal import BlockDevices
+package import Encryption
 
 /// Finds what is on a machine's disks: partitions, what they hold, and logical volumes over all of
-/// them.
+/// them; also within what is encrypted and opens with a secret.
 ///
 /// A disk that cannot be read in a place does not hide the others: what could not be found out is
 /// among the problems.
 ///
-/// - Throws: ``DiskNameError`` where two disks have one name, or a name has a "/".
-package func findVolumes(on disks: [NamedDisk]) throws -> VolumeListing {
+/// - Parameters:
+///   - keyring: remembers what was opened, for the next search.
+///   - secrets: passphrases and key files that may open what is encrypted; asked for once, where
+///     there is anything. Each try takes what the container's header asks for, up to seconds.
+/// - Throws: ``DiskNameError`` where two disks have one name, or a name has a "/"; what `secrets`
+///   throws.
+package func findVolumes(
+  on disks: [NamedDisk], keyring: VolumeKeyring = VolumeKeyring(),
+  secrets: () throws -> [Secret] = { [] }
+) throws -> VolumeListing {
   var names: Set<String> = []
   for disk in disks {
     guard !disk.name.isEmpty, !disk.name.contains("/") else {
@@ -22,10 +31,11 @@ package func findVolumes(on disks: [NamedDisk]) throws -> VolumeListing {
     volumes += found.volumes
     problems += found.problems
   }
-  let logical = logicalVolumes(on: volumes, besides: names)
+  var search = ContainerSearch(volumes: volumes, disks: names, keyring)
+  while !search.closed.isEmpty { try search.open(with: secrets) }
   return VolumeListing(
-    volumes: volumes + logical.volumes, groups: logical.groups,
-    problems: problems + logical.problems)
+    volumes: search.all, groups: search.logical.groups,
+    problems: problems + search.problems + search.logical.problems)
 }
 
 /// Disks whose names do not tell their volumes apart.
@@ -42,7 +52,9 @@ package enum DiskNameError: Error, Equatable, CustomStringConvertible {
 }
 
 /// A disk and its partitions.
-private func lookInto(_ disk: NamedDisk) -> VolumeListing {
+///
+/// - Parameter kind: what a volume is that is looked into as a disk is.
+func lookInto(_ disk: NamedDisk, as kind: Volume.Kind = .disk) -> VolumeListing {
   let (content, problem) = content(of: disk.device)
   var table: PartitionTable?
   var problems: [String] = []
@@ -56,7 +68,7 @@ private func lookInto(_ disk: NamedDisk) -> VolumeListing {
   }
   var volumes = [
     Volume(
-      name: disk.name, kind: .disk, byteCount: disk.device.byteCount, device: disk.device,
+      name: disk.name, kind: kind, byteCount: disk.device.byteCount, device: disk.device,
       content: whole, problem: table == nil ? problem : nil)
   ]
   for entry in table?.entries ?? [] { volumes.append(volume(of: entry, on: disk, &problems)) }
