@@ -22,11 +22,26 @@ extension VolumeListing {
       ]
       return tags[parts[1]].map { volumes(tagged: $0, withoutEscapes(parts[2])) } ?? []
     case ("mapper", 2):
-      return logicalVolumeName(mapped: parts[1]).map { volumes(called: $0) } ?? []
+      let logical = logicalVolumeName(mapped: parts[1]).map { volumes(called: $0) } ?? []
+      // Installers call what they decrypt by the UUID of its container.
+      guard logical.isEmpty, parts[1].hasPrefix("luks-") else { return logical }
+      return decrypted(from: "UUID=\(parts[1].dropFirst(5))")
     case (_, 2): return volumes(called: parts.joined(separator: "/")).filter(\.isLogical)
     case (let device?, 1): return volumes(numbered: device)
     default: return []
     }
+  }
+
+  /// What is decrypted of the volumes that `name` means, by the name of one of them.
+  func decrypted(from name: String) -> [Volume] {
+    volumes(onMachine: name).flatMap { container in
+      volumes.filter { $0.kind == .decrypted(container: container.name) }
+    }
+  }
+
+  /// Whether what is encrypted in a volume is among the others.
+  func isOpened(_ volume: Volume) -> Bool {
+    volumes.contains { $0.kind == .decrypted(container: volume.name) }
   }
 
   /// The volumes with that name in the listing.

@@ -29,7 +29,7 @@ extension Guest {
       return try tree.bind(GuestPath(entry.device), at: entry.point)
     }
     let device = FileName(entry.device)
-    let found = withoutMembers(listing.volumes(onMachine: entry.deviceText))
+    let found = withoutMembers(volumes(entry.deviceText, in: tree))
     guard let volume = found.first else {
       throw GuestError("no volume is \(device)")
     }
@@ -38,6 +38,15 @@ extension Guest {
       throw GuestError("\(device) is more than one volume: \(names)")
     }
     try tree.mount(fileSystem(on: volume), options: entry.options, at: entry.point)
+  }
+
+  /// The volumes that a machine calls `device`, where its table of encrypted volumes may have names
+  /// for what these hold.
+  private func volumes(_ device: String, in tree: MountTree) -> [Volume] {
+    let found = listing.volumes(onMachine: device)
+    guard found.isEmpty, device.hasPrefix("/dev/mapper/") else { return found }
+    let container = crypttab(of: tree)[String(device.dropFirst(12))]
+    return container.map { listing.decrypted(from: $0) } ?? []
   }
 
   // MARK: which it is
@@ -68,7 +77,9 @@ extension Guest {
     let holding = listing.volumes.filter { volume in
       switch condition(of: volume) {
       case .readable, .unreadable: true
-      case .notFiles: [.encrypted, .raid, .physicalVolume].contains(volume.content?.role)
+      case .notFiles:
+        [.encrypted, .raid, .physicalVolume].contains(volume.content?.role)
+          && !listing.isOpened(volume)
       }
     }
     let single = withoutMembers(holding)

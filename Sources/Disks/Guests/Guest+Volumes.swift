@@ -64,7 +64,7 @@ extension Guest {
   /// Opens what is on a volume to see in what state it is. A file system of which the beginning is
   /// lost may still be found by a copy of that.
   package func condition(of volume: Volume) -> Condition {
-    if let problem = volume.problem { return .unreadable(problem) }
+    if let problem = volume.problem ?? volume.refusal { return .unreadable(problem) }
     guard volume.content?.role ?? .fileSystem == .fileSystem else { return .notFiles }
     do {
       if volume.content == nil, let device = volume.device, try openFileSystem(on: device) == nil {

@@ -49,6 +49,9 @@ package final class Guest: Sendable {
     guard let device = volume.device else {
       throw GuestError("\(volume.name) cannot be read: \(volume.problem ?? "it is not there")")
     }
+    if let refusal = volume.refusal {
+      throw GuestError("\(volume.name) cannot be read: \(refusal)")
+    }
     // Of a file system on several volumes the others are of the same kind.
     let others = listing.volumes.filter { other in
       other.name != volume.name && other.device != nil

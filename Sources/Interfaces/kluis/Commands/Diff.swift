@@ -41,7 +41,8 @@ struct Diff: ParsableCommand {
           "name \(["the path alone, if any", "one point", "two points"][pointCount])"
             + (pointCount == 0 ? "" : ", and a path if you like"))
       }
-      let (old, new) = try sources(session)
+      let secrets = try guest.secrets.read()
+      let (old, new) = try sources(session, secrets)
       let place = GuestPlace(arguments.count > pointCount ? arguments[pointCount] : "/")
       var report = try DifferenceOutput(isJSON: session.options.json)
       if old.hasSameDisks(as: new) {
@@ -55,21 +56,24 @@ struct Diff: ParsableCommand {
         try session.cancellation.check()
       }
       try comparison.run(at: GuestPath(place.path ?? "/")) { try report.add($0) }
-      let looking = GuestSession(session: session, options: guest)
+      let looking = GuestSession(session: session, options: guest, secrets: secrets)
       for source in [old, new] { looking.tellStates(of: source) }
       try report.finish(comparison.problems)
       if !comparison.problems.isEmpty { throw ExitCode(Status.degraded) }
     }
   }
 
-  private func sources(_ session: Session) throws -> (old: GuestSource, new: GuestSource) {
+  private func sources(
+    _ session: Session, _ secrets: GuestSecrets
+  ) throws -> (old: GuestSource, new: GuestSource) {
     let needsVault = oldImages.isEmpty || guest.images.isEmpty
     let vault = needsVault ? try session.openVault() : nil
     if let vault { try guest.tier.check(in: vault) }
     var points = arguments[...]
     func source(_ images: [String]) throws -> GuestSource {
-      if !images.isEmpty { return try GuestSource.open(images: images) }
-      return try GuestSource.open(point: points.removeFirst(), guest.tier, vault!, session)
+      if !images.isEmpty { return try GuestSource.open(images: images, secrets: secrets) }
+      return try GuestSource.open(
+        point: points.removeFirst(), guest.tier, vault!, session, secrets: secrets)
     }
     return (try source(oldImages), try source(guest.images))
   }

@@ -22,6 +22,8 @@ struct Versions: ParsableCommand {
   @Option(help: "Read from this tier: snapshot, vault, secondary or auto.")
   var tier: TierChoice = .auto
 
+  @OptionGroup var secrets: GuestSecretOptions
+
   @Argument(help: ArgumentHelp("The file: VM:/path or VM:VOLUME:/path.", valueName: "place"))
   var place: String
 
@@ -34,6 +36,7 @@ struct Versions: ParsableCommand {
       guard !machine.contains("@") else {
         throw ValidationError("versions are of all points: name the machine alone, VM:/path")
       }
+      let secrets = try self.secrets.read()
       let vault = try session.openVault()
       try tier.check(in: vault)
       let listed = tier.chosen(try vault.points(of: machine, notices: session.notices))
@@ -41,7 +44,7 @@ struct Versions: ParsableCommand {
       var history = FileHistory { try session.cancellation.check() }
       for point in listed {
         try session.cancellation.check()
-        let source = try GuestSource.open(point, tier, vault, session)
+        let source = try GuestSource.open(point, tier, vault, session, secrets: secrets)
         try history.add(point.point, source, address.place.volume, GuestPath(path))
       }
       if history.versions.isEmpty, history.problems.isEmpty {

@@ -14,10 +14,14 @@ struct VolumesCommand: ParsableCommand {
       and of a file system with subvolumes one of these in brackets: root/2[/@home]; all of it is \
       root/2[/].
 
+      What lies in an encrypted volume (LUKS) is listed below it, as root/2/luks, where a secret \
+      opens it: one that --secret-file names, or one that the point keeps.
+
       EXAMPLES:
         kluis volumes web01
         kluis volumes web01@2026-11-22 --json
         kluis volumes --image root=web01.img --image data=web01-data.img
+        kluis volumes safe01 --secret-file /root/safe01.pass
       """)
 
   @ParentCommand var kluis: Kluis
@@ -133,6 +137,7 @@ private struct VolumeReport: Encodable {
     case .logicalVolume(let name):
       kind = "logical-volume"
       group = name
+    case .decrypted: kind = "decrypted"
     }
     self.partition = partition
     self.group = group

@@ -24,6 +24,8 @@ struct GuestOptions: ParsableArguments {
   @Option(help: "Read from this tier: snapshot, vault, secondary or auto.")
   var tier: TierChoice = .auto
 
+  @OptionGroup var secrets: GuestSecretOptions
+
   /// Said in the help of commands that take places.
   static let places = """
     A place is POINT:/path on the machine's root volume, with what its fstab mounts; or \
@@ -50,26 +52,30 @@ final class GuestSource {
 
   /// Opens a point, as it is typed.
   static func open(
-    point text: String, _ tier: TierChoice, _ vault: Vault, _ session: Session
+    point text: String, _ tier: TierChoice, _ vault: Vault, _ session: Session,
+    secrets: GuestSecrets
   ) throws -> GuestSource {
     let listed = try vault.point(text, in: tier.name, notices: session.notices)
-    return try open(listed, tier, vault, session)
+    return try open(listed, tier, vault, session, secrets: secrets)
   }
 
   static func open(
-    _ listed: ListedPoint, _ tier: TierChoice, _ vault: Vault, _ session: Session
+    _ listed: ListedPoint, _ tier: TierChoice, _ vault: Vault, _ session: Session,
+    secrets: GuestSecrets
   ) throws -> GuestSource {
     let open = try tier.open(listed, in: vault, notices: session.notices)
     let contents = PointContents(open)
     let disks = try listed.point.disks.map {
       NamedDisk(name: $0.name, device: try PointDisk($0, in: contents))
     }
-    return GuestSource(
-      name: listed.point.id, guest: Guest(try findVolumes(on: disks)), point: listed.point)
+    let listing = try findVolumes(on: disks, keyring: secrets.keyring) {
+      secrets.named + secrets.kept(in: listed.point, of: vault, session)
+    }
+    return GuestSource(name: listed.point.id, guest: Guest(listing), point: listed.point)
   }
 
   /// Opens images, each FILE or NAME=FILE.
-  static func open(images: [String]) throws -> GuestSource {
+  static func open(images: [String], secrets: GuestSecrets) throws -> GuestSource {
     var disks: [NamedDisk] = []
     for text in images {
       let (name, path) = namedImage(text)
@@ -78,8 +84,8 @@ final class GuestSource {
       }
       disks.append(NamedDisk(name: name, device: try DiskImage(opening: path)))
     }
-    return GuestSource(
-      name: images.joined(separator: ", "), guest: Guest(try findVolumes(on: disks)), point: nil)
+    let listing = try findVolumes(on: disks, keyring: secrets.keyring) { secrets.named }
+    return GuestSource(name: images.joined(separator: ", "), guest: Guest(listing), point: nil)
   }
 
   /// A file whose own name has a "=" is meant as it is where it exists.
@@ -123,103 +129,4 @@ final class GuestSource {
       return try guest.tree(ofVolumeNamed: volumes[0].name)
     }
   }
-}
-
-/// Runs a command that looks into one point or image.
-struct GuestSession {
-  let session: Session
-  let options: GuestOptions
-  private let vault: Vault?
-
-  init(session: Session, options: GuestOptions, vault: Vault? = nil) {
-    self.session = session
-    self.options = options
-    self.vault = vault
-  }
-
-  static func run(
-    _ shared: [SharedOptions], _ options: GuestOptions, harmless: String = "Nothing was changed.",
-    _ body: (GuestSession) throws -> Void
-  ) throws {
-    try Session.run(shared, harmless: harmless) { session in
-      var vault: Vault?
-      if options.images.isEmpty {
-        vault = try session.openVault()
-        try options.tier.check(in: vault!)
-      }
-      try body(GuestSession(session: session, options: options, vault: vault))
-    }
-  }
-
-  /// Whether places have no point before them.
-  var isOnImages: Bool { vault == nil }
-
-  /// The disks of a point, or the images.
-  func source(_ point: String?) throws -> GuestSource {
-    guard let vault else { return try GuestSource.open(images: options.images) }
-    guard let point, !point.isEmpty else {
-      throw ValidationError("name a point: POINT or POINT:/path (see `kluis points`), or --image")
-    }
-    return try GuestSource.open(point: point, options.tier, vault, session)
-  }
-
-  /// A place as it was typed, with a point before it or none.
-  func address(_ text: String) -> GuestAddress {
-    if !isOnImages { return GuestAddress(text) }
-    var address = GuestAddress("")
-    address.point = nil
-    address.place = GuestPlace(text)
-    return address
-  }
-
-  /// Places as they were typed, together with what they lie in; each point is opened once.
-  ///
-  /// Without any, the images themselves.
-  func places(_ texts: [String]) throws -> [(source: GuestSource, places: [GuestPlace])] {
-    if texts.isEmpty, !isOnImages { _ = try source(nil) }
-    let addresses = (texts.isEmpty ? [""] : texts).map(address)
-    var all: [(point: String?, places: [GuestPlace])] = []
-    for address in addresses {
-      if let known = all.firstIndex(where: { $0.point == address.point }) {
-        all[known].places.append(address.place)
-      } else {
-        all.append((address.point, [address.place]))
-      }
-    }
-    return try all.map { (try source($0.point), $0.places) }
-  }
-
-  func states(of sources: [GuestSource]) -> [StateReport] {
-    sources.flatMap { source in
-      source.fileSystemsInUse.map { volume, fileSystem in
-        StateReport(
-          volume: volume.name, type: fileSystem.typeName, state: fileSystem.state.sentence)
-      }
-    }
-  }
-
-  /// Says in which state the file systems are that were opened; one that may be behind what the
-  /// machine had written is degraded.
-  ///
-  /// Says what is missing from the machine's tree as well.
-  func tellStates(of source: GuestSource) {
-    for problem in source.guest.mountProblems { session.note(problem) }
-    for (volume, fileSystem) in source.fileSystemsInUse {
-      let state = fileSystem.state
-      if state == FileSystemState() { continue }
-      let text = "\(volume.name) (\(fileSystem.typeName)): \(state.sentence)"
-      if case .notReplayed = state.journal {
-        session.notices.add(text)
-      } else {
-        session.note(text)
-      }
-    }
-  }
-}
-
-/// The state of a file system, as `--json` shows it.
-struct StateReport: Encodable {
-  let volume: String
-  let type: String
-  let state: String
 }
