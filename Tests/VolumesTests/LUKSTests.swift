@@ -126,7 +126,10 @@ struct LUKSTests {
       ),
       ("\"encryption\":\"aes-xts-plain64\",\"sector", "\"encryption\":\"capi:x\",\"sector", "capi"),
       ("\"type\":\"argon2id\"", "\"type\":\"scrypt\"", "'scrypt'"),
-      ("\"memory\":256", "\"memory\":99999999", "99999999 KiB"),
+      (
+        "\"memory\":256", "\"memory\":99999999",
+        "it is encrypted; key slot '0': its key would take 99999999 KiB"
+      ),
       ("\"memory\":256", "\"memory\":-1", "nobody waits"),
       ("\"offset\":\"2097152\"", "\"offset\":\"0\"", "detached header"),
       ("\"offset\":\"2097152\"", "\"offset\":\"9999999999\"", "detached header"),

@@ -13,6 +13,7 @@ extension LUKSHeader {
     on device: any BlockDevice, with secrets: [Secret], _ keyring: VolumeKeyring = VolumeKeyring()
   ) throws -> any BlockDevice {
     var problems = problems
+    var wereTried = false
     for slot in slots {
       guard let encryption = SectorEncryption(segment.encryption, keyByteCount: slot.keyByteCount)
       else {
@@ -22,6 +23,7 @@ extension LUKSHeader {
       }
       do {
         guard let key = try volumeKey(in: slot, on: device, openedBy: secrets, keyring) else {
+          wereTried = true
           continue
         }
         keyring.remember(key, slot.check)
@@ -30,12 +32,14 @@ extension LUKSHeader {
         problems.append("key slot \(printable(slot.name)): \(refusal)")
       }
     }
-    let reason =
-      slots.isEmpty && problems.isEmpty
-      ? "it is encrypted, and no key slot of it is in use"
-      : secrets.isEmpty
-        ? "it is encrypted: its passphrase or key file opens it (--secret-file)"
-        : "it is encrypted, and none of the secrets given opens it"
+    var reason = "it is encrypted"
+    if slots.isEmpty && problems.isEmpty {
+      reason += ", and no key slot of it is in use"
+    } else if secrets.isEmpty {
+      reason += ": its passphrase or key file opens it (--secret-file)"
+    } else if wereTried {
+      reason += ", and none of the secrets given opens it"
+    }
     throw LUKSRefusal(([reason] + problems).joined(separator: "; "))
   }
 
@@ -60,7 +64,9 @@ extension LUKSHeader {
   ) throws -> Secret? {
     let areaKey = slot.work.key(
       for: secret, salt: slot.salt.span.bytes, byteCount: slot.areaEncryption.keyByteCount)
-    guard let areaKey else { throw LUKSRefusal("its key cannot be made") }
+    guard let areaKey else {
+      throw LUKSRefusal("its key cannot be made, perhaps for want of memory")
+    }
     let sector = 512
     let count = slot.area.count
     var material = AlignedBuffer(capacity: (count + sector - 1) / sector * sector)
