@@ -5,6 +5,7 @@ private let formats: [any FileSystem.Type] = [
   ExtFileSystem.self,
   XFSFileSystem.self,
   BtrfsFileSystem.self,
+  NTFSFileSystem.self,
   ExFATFileSystem.self,
   FATFileSystem.self,
 ]

@@ -1,10 +1,12 @@
 /// A program that prints of a mounted tree what `TreeListing` tells of a file system.
 let kernelTreeScript = """
-  import os, stat, sys, zlib
+  import ctypes, os, stat, sys, zlib
+  libc = ctypes.CDLL(None)
   kinds = {stat.S_IFREG: 'f', stat.S_IFDIR: 'd', stat.S_IFLNK: 'l', stat.S_IFCHR: 'c',
            stat.S_IFBLK: 'b', stat.S_IFIFO: 'p', stat.S_IFSOCK: 's'}
   top = os.fsencode(sys.argv[1])
   tells_access = sys.argv[2] == 'access'
+  unlisted = sys.argv[3:]
 
   def escaped(name):
       return ''.join(chr(b) if 0x20 < b < 0x7F and b != 0x5C else '\\\\x%02x' % b for b in name)
@@ -39,10 +41,16 @@ let kernelTreeScript = """
 
   # XFS shows access control lists a second time, as they lie on the disk.
   def attributes(path):
-      return ','.join(sorted('%s=%s' % (escaped(os.fsencode(n)),
-          os.getxattr(path, n, follow_symlinks=False).hex())
-          for n in os.listxattr(path, follow_symlinks=False)
-          if not n.startswith('trusted.SGI_ACL_')))
+      values = {n: os.getxattr(path, n, follow_symlinks=False)
+                for n in os.listxattr(path, follow_symlinks=False)
+                if not n.startswith('trusted.SGI_ACL_')}
+      # With room for it at once: ntfs-3g fails for want of it in another way than Python expects.
+      room = ctypes.create_string_buffer(65536)
+      for n in unlisted:
+          count = libc.lgetxattr(path, n.encode(), room, 65536)
+          if count >= 0: values[n] = room.raw[:count]
+      return ','.join(sorted('%s=%s' % (escaped(os.fsencode(n)), v.hex())
+                             for n, v in values.items()))
 
   def show(path, shown):
       try: s = os.lstat(path)

@@ -50,9 +50,15 @@ func kernelTree(
 }
 
 /// What the kernel shows of a tree, by path.
-func treeLines(at place: FilePath, tellsAccess: Bool = true) throws -> [String: String] {
+///
+/// - Parameter unlisted: extended attributes that are shown though no list has them.
+func treeLines(
+  at place: FilePath, tellsAccess: Bool = true, unlisted: [String] = []
+) throws -> [String: String] {
   let text = try output(
-    of: "python3", "-c", kernelTreeScript, place.string, tellsAccess ? "access" : "noaccess")
+    of: "python3",
+    arguments: ["-c", kernelTreeScript, place.string, tellsAccess ? "access" : "noaccess"]
+      + unlisted)
   return linesByPath(text)
 }
 

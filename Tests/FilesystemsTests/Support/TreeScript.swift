@@ -39,7 +39,8 @@ let treeScript = """
   for i in range(0, count, 3): os.unlink(p('big', 'name with some length %05d' % i))
   os.mkdir(p('names'))
   write(p('names', 'x' * 255), b'long')
-  write(p('names', os.fsdecode(b'\\xff\\xfe\\x01bad\\n')), b'bad')
+  # NTFS takes no name that is not UTF-8.
+  attempt(write, p('names', os.fsdecode(b'\\xff\\xfe\\x01bad\\n')), b'bad')
   write(p('names', 'ünïcode ☃'), b'u')
   write(p('names', 'back\\\\slash'), b'')
   if is_large:
