@@ -70,6 +70,15 @@ package protocol FileSystem: AnyObject, Sendable {
   /// Access control lists are among them, as the kernel shows them: `system.posix_acl_access` and
   /// `system.posix_acl_default` in the layout that getxattr(2) gives.
   func extendedAttributes(of item: ItemID) throws -> [ExtendedAttribute]
+
+  /// Streams of bytes that an item has besides its own, as NTFS knows them. Those that are small
+  /// enough for Linux are among the extended attributes as well, as `user.NAME`.
+  func namedStreams(of item: ItemID) throws -> [NamedStream]
+
+  /// The bytes of a stream.
+  ///
+  /// - Throws: ``FileSystemError`` where there is none of that name.
+  func content(ofStream name: FileName, of item: ItemID) throws -> any FileContent
 }
 
 extension FileSystem {
@@ -97,6 +106,14 @@ extension FileSystem {
   }
 
   package func extendedAttributes(of item: ItemID) throws -> [ExtendedAttribute] { [] }
+
+  package func namedStreams(of item: ItemID) throws -> [NamedStream] { [] }
+
+  package func content(ofStream name: FileName, of item: ItemID) throws -> any FileContent {
+    throw FileSystemError(
+      .unsupported, in: typeName, "stream \(name)",
+      "files in a file system of this type have one stream each")
+  }
 }
 
 /// A file or directory of a file system, by the number that is its own there.
@@ -123,6 +140,20 @@ package struct DirectoryEntry: Sendable {
     self.name = name
     self.item = item
     self.kind = kind
+  }
+}
+
+/// A stream of an item besides its own bytes.
+package struct NamedStream: Sendable, Equatable {
+  package let name: FileName
+  package let byteCount: UInt64
+  /// Whether it is an extended attribute as well.
+  package let isAttribute: Bool
+
+  package init(name: FileName, byteCount: UInt64, isAttribute: Bool) {
+    self.name = name
+    self.byteCount = byteCount
+    self.isAttribute = isAttribute
   }
 }
 

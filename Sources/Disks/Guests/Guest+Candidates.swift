@@ -48,7 +48,7 @@ extension Guest {
     return certain.isEmpty ? candidates : certain
   }
 
-  /// Whether a tree has what every Linux has at its root.
+  /// Whether a tree has what every Linux has at its root, or every Windows.
   private func looksLikeRoot(_ tree: MountTree) -> Bool {
     func exists(_ path: String, _ kind: FileKind) -> Bool {
       (try? tree.place(at: GuestPath(path)).attributes().kind) == kind
@@ -56,7 +56,10 @@ extension Guest {
     let hasSettings = ["/etc/fstab", "/etc/os-release", "/etc/passwd"].contains {
       exists($0, .regular)
     }
-    return hasSettings && ["/usr", "/bin", "/sbin"].contains { exists($0, .directory) }
+    if hasSettings, ["/usr", "/bin", "/sbin"].contains(where: { exists($0, .directory) }) {
+      return true
+    }
+    return exists("/Windows/System32/config/SYSTEM", .regular)
   }
 
   /// The line of a tree's table that names its volume as the root.

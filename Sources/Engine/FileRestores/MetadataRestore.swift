@@ -26,7 +26,10 @@ struct MetadataRestore: Sendable {
     }
     var refused: [String] = []
     do { try setOwner(attributes, of: target) } catch { refused.append("\(error)") }
-    do { try setExtendedAttributes(of: item, target, &refused) } catch {
+    do {
+      try setExtendedAttributes(of: item, target, &refused)
+      try noteStreams(of: item, &refused)
+    } catch {
       refused.append("its extended attributes cannot be read: \(error)")
     }
     do throws(FileError) {
@@ -78,6 +81,8 @@ struct MetadataRestore: Sendable {
         let namespace = String(name.description.prefix { $0 != "." })
         if !isRoot, namespace == "trusted" || namespace == "security" {
           tally.leftPrivilegedAttribute(namespace)
+        } else if name.bytes.starts(with: "system.ntfs_".utf8), error.cause == .notSupported {
+          tally.leftForeignAttribute()
         } else {
           refused.append("attribute \(name) is refused: \(error.cause.sentence)")
         }
@@ -85,7 +90,22 @@ struct MetadataRestore: Sendable {
     }
   }
 
+  private func noteStreams(of item: RestorePlan.Item, _ refused: inout [String]) throws {
+    for stream in try item.place.fileSystem.namedStreams(of: item.place.item)
+    where !stream.isAttribute {
+      refused.append(stream.reasonForLeavingOut)
+    }
+  }
+
   private func moment(_ time: FileTime) -> FileMoment {
     FileMoment(seconds: time.secondsSince1970, nanoseconds: time.nanoseconds)
+  }
+}
+
+extension NamedStream {
+  /// Of one that is too large to be an extended attribute.
+  var reasonForLeavingOut: String {
+    "its stream \(name) of \(byteCount) bytes is left out; 'kluis cat' prints it, with "
+      + "\":\(name)\" behind the path"
   }
 }

@@ -25,6 +25,8 @@ package struct FileRestoreReport: Sendable {
   package fileprivate(set) var nodesLeft = 0
   /// Extended attributes that only root may set, by their namespace.
   package fileprivate(set) var privilegedAttributesLeft: [String: Int] = [:]
+  /// What only NTFS has, such as security descriptors, and the file system here does not take.
+  package fileprivate(set) var foreignAttributesLeft = 0
 
   static let problemLimit = 1_000
 }
@@ -61,6 +63,7 @@ final class RestoreTally: Sendable {
   func leftOwner() { state.withLock { $0.ownersLeft += 1 } }
   func droppedSetID() { state.withLock { $0.setIDsDropped += 1 } }
   func leftNode() { state.withLock { $0.nodesLeft += 1 } }
+  func leftForeignAttribute() { state.withLock { $0.foreignAttributesLeft += 1 } }
 
   func leftPrivilegedAttribute(_ namespace: String) {
     state.withLock { $0.privilegedAttributesLeft[namespace, default: 0] += 1 }

@@ -147,7 +147,12 @@ package struct TarRestore {
     ]
     let attributes: [ExtendedAttribute]
     do {
-      attributes = try item.place.fileSystem.extendedAttributes(of: item.place.item)
+      let fileSystem = item.place.fileSystem
+      attributes = try fileSystem.extendedAttributes(of: item.place.item)
+      for stream in try fileSystem.namedStreams(of: item.place.item) where !stream.isAttribute {
+        let reason = stream.reasonForLeavingOut
+        tally.add(ItemProblem(path: plan.path(of: number), reason: reason))
+      }
     } catch {
       let reason = "its extended attributes cannot be read: \(error)"
       return tally.add(ItemProblem(path: plan.path(of: number), reason: reason))

@@ -11,8 +11,8 @@ extension NTFSItem {
   /// `system.ntfs_ea`.
   func extendedAttributes(_ security: NTFSSecurity) throws -> [ExtendedAttribute] {
     var found: [ExtendedAttribute] = []
-    for stream in try streams() where stream.byteCount <= Self.streamByteLimit {
-      let content = try self.content(ofStream: stream.units)
+    for stream in try streams() where stream.isAttribute {
+      let content = try self.content(ofStream: stream.name)
       found.append(
         ExtendedAttribute(
           name: Self.attributeName(ofStream: stream.name),
@@ -70,28 +70,24 @@ extension NTFSItem {
 
   // MARK: streams
 
-  /// A stream besides the file's bytes.
-  struct Stream {
-    let units: [UInt16]
-    let byteCount: UInt64
-    var name: FileName { FileName(utf16: units) }
-  }
-
   /// All streams that have a name, but for those that are the file's bytes in another form.
-  func streams() throws -> [Stream] {
+  func streams() throws -> [NamedStream] {
     try file.all(NTFSAttributeType.data).compactMap { part in
       let units = part.record.name(of: part.attribute)
       if units.isEmpty { return nil }
       if units == NTFSOverlayContent.streamName, point?.tag == NTFSReparseTag.overlay { return nil }
-      return Stream(units: units, byteCount: part.sizes.byteCount)
+      let byteCount = part.sizes.byteCount
+      return NamedStream(
+        name: FileName(utf16: units), byteCount: byteCount,
+        isAttribute: byteCount <= Self.streamByteLimit)
     }
   }
 
   /// The bytes of a stream by its name.
-  func content(ofStream units: [UInt16]) throws -> any FileContent {
-    let name = FileName(utf16: units)
-    let found = try file.stream(
-      NTFSAttributeType.data, named: units, "stream \(name) of \(structure)")
+  func content(ofStream name: FileName) throws -> any FileContent {
+    let found = try name.utf16.flatMap {
+      try file.stream(NTFSAttributeType.data, named: $0, "stream \(name) of \(structure)")
+    }
     guard let found else { throw damagedNTFS(structure, "it has no stream \(name)") }
     return try volume.content(of: found)
   }

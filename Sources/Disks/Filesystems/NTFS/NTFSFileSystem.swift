@@ -97,6 +97,14 @@ package final class NTFSFileSystem: FileSystem {
     try NTFSItem(item, on: volume).extendedAttributes(security)
   }
 
+  package func namedStreams(of item: ItemID) throws -> [NamedStream] {
+    try NTFSItem(item, on: volume).streams()
+  }
+
+  package func content(ofStream name: FileName, of item: ItemID) throws -> any FileContent {
+    try NTFSItem(item, on: volume).content(ofStream: name)
+  }
+
   private func directory(_ item: ItemID) throws -> NTFSDirectory {
     let file = try NTFSFile(NTFSReference(item), on: volume)
     guard file.record.isDirectory else {

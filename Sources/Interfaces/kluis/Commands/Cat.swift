@@ -14,6 +14,7 @@ struct Cat: ParsableCommand {
         kluis cat web01:/etc/fstab
         kluis cat web01:vg0/var:/log/syslog | grep error
         kluis cat --image web01.img /etc/os-release
+        kluis cat pc01:/Users/ann/setup.exe:Zone.Identifier
       """)
 
   @ParentCommand var kluis: Kluis
@@ -31,9 +32,9 @@ struct Cat: ParsableCommand {
         for place in places {
           guard let path = place.path else { throw ValidationError("name a file: PLACE:/path") }
           let tree = try source.tree(place.volume)
-          let selection = try Selection([PathPattern(path)], in: tree)
+          let (selection, stream) = try select(path, in: tree)
           for root in selection.roots {
-            do { try print(root, of: tree, to: output, looking.session) } catch
+            do { try print(root, stream, of: tree, to: output, looking.session) } catch
               where isOfOneFile(error)
             {
               // One of the path, as of a link that leads nowhere, names it itself.
@@ -48,11 +49,27 @@ struct Cat: ParsableCommand {
     }
   }
 
+  /// A path that leads nowhere may name a stream of a file, as Windows has it: `/path:stream`.
+  private func select(
+    _ path: String, in tree: MountTree
+  ) throws -> (Selection, stream: FileName?) {
+    do {
+      return (try Selection([PathPattern(path)], in: tree), nil)
+    } catch let error as PathError where error.problem == .notFound {
+      guard let colon = path.lastIndex(of: ":"), !path[colon...].contains("/") else { throw error }
+      let selection = try Selection([PathPattern(String(path[..<colon]))], in: tree)
+      return (selection, FileName(String(path[path.index(after: colon)...])))
+    }
+  }
+
   private func print(
-    _ root: Selection.Root, of tree: MountTree, to output: Output, _ session: Session
+    _ root: Selection.Root, _ stream: FileName?, of tree: MountTree, to output: Output,
+    _ session: Session
   ) throws {
     let place = try tree.place(at: root.path)
-    let content = try place.fileSystem.content(of: place.item)
+    let content =
+      try stream.map { try place.fileSystem.content(ofStream: $0, of: place.item) }
+      ?? place.fileSystem.content(of: place.item)
     try FileStream().copy(
       content, progress: .init(), cancellation: session.cancellation, to: output.write)
   }

@@ -156,7 +156,10 @@ private struct Listing: FileLister {
     let target =
       attributes.kind == .symbolicLink
       ? try place.fileSystem.target(ofSymbolicLink: place.item) : nil
-    if json != nil { return try json!.add(FileReport(path, attributes, target: target)) }
+    if json != nil {
+      let streams = try place.fileSystem.namedStreams(of: place.item)
+      return try json!.add(FileReport(path, attributes, target: target, streams: streams))
+    }
     let size =
       attributes.device.map { "\($0.major), \($0.minor)" } ?? "\(attributes.byteCount)"
     let columns = [

@@ -23,8 +23,12 @@ struct FileReport: Encodable {
   let targetBytes: String?
   /// "8:1", of a device.
   let device: String?
+  /// Streams of a file of NTFS besides its bytes; nil where it has none.
+  let streams: [StreamReport]?
 
-  init(_ path: GuestPath, _ attributes: FileAttributes, target: FileName?) {
+  init(
+    _ path: GuestPath, _ attributes: FileAttributes, target: FileName?, streams: [NamedStream] = []
+  ) {
     self.path = Self.text(path.bytes)
     pathBytes = Self.hexadecimal(path.bytes)
     type = attributes.kind.name
@@ -41,6 +45,7 @@ struct FileReport: Encodable {
     self.target = target.map { Self.text($0.bytes) }
     targetBytes = target.flatMap { Self.hexadecimal($0.bytes) }
     device = attributes.device.map { "\($0.major):\($0.minor)" }
+    self.streams = streams.isEmpty ? nil : streams.map(StreamReport.init)
   }
 
   /// The text itself where it is UTF-8, for a program has no trouble with what a terminal cannot
@@ -53,6 +58,17 @@ struct FileReport: Encodable {
   static func hexadecimal(_ bytes: [UInt8]) -> String? {
     if String(validating: bytes, as: UTF8.self) != nil { return nil }
     return bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+}
+
+/// A stream of a file besides its bytes, as `--json` shows it.
+struct StreamReport: Encodable {
+  let name: String
+  let size: UInt64
+
+  init(_ stream: NamedStream) {
+    name = FileReport.text(stream.name.bytes)
+    size = stream.byteCount
   }
 }
 

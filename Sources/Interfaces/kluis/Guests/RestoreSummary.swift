@@ -75,6 +75,11 @@ struct RestoreSummary {
         "  \(count) extended attributes \(namespace).* are left out, since only root may set them; "
           + "--tar keeps them")
     }
+    if report.foreignAttributesLeft > 0 {
+      notes.append(
+        "  \(report.foreignAttributesLeft) security descriptors and other attributes of NTFS are left "
+          + "out, which only ntfs-3g takes; --tar keeps them")
+    }
     if report.problemCount > 0 {
       notes.append("  \(Text.count(report.problemCount, "problem")): see above")
     }
@@ -96,6 +101,7 @@ private struct FileRestoreSummary: Encodable {
   let setIDsDropped: Int
   let specialFilesLeft: Int
   let privilegedAttributesLeft: [String: Int]
+  let foreignAttributesLeft: Int
   let problemCount: Int
   let problems: [ProblemReport]
   let fileSystems: [StateReport]
@@ -117,6 +123,7 @@ private struct FileRestoreSummary: Encodable {
     setIDsDropped = report.setIDsDropped
     specialFilesLeft = report.nodesLeft
     privilegedAttributesLeft = report.privilegedAttributesLeft
+    foreignAttributesLeft = report.foreignAttributesLeft
     problemCount = report.problemCount
     problems = report.problems.map { ProblemReport($0.path, $0.reason) }
     fileSystems = states
