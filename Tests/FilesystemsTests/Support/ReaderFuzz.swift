@@ -51,6 +51,7 @@ struct ReaderFuzz {
         }
         let attributes = try fileSystem.attributes(of: item)
         _ = try fileSystem.extendedAttributes(of: item)
+        _ = try fileSystem.namedStreams(of: item)
         switch attributes.kind {
         case .symbolicLink: _ = try fileSystem.target(ofSymbolicLink: item)
         case .regular:

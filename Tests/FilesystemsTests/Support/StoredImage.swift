@@ -29,6 +29,12 @@ struct StoredImage: CustomStringConvertible, Sendable {
   static let cleanXFS = StoredImage(name: "xfs-5-clean", byteCount: 32 << 20)
   static let xfs = xfsWithLogs + [cleanXFS]
 
+  /// As ntfs-3g left and shows them.
+  static let ntfs = [
+    StoredImage(name: "ntfs-4096", byteCount: 24 << 20),
+    StoredImage(name: "ntfs-512", byteCount: 24 << 20),
+  ]
+
   var description: String { name }
 
   func bytes() throws -> [UInt8] {

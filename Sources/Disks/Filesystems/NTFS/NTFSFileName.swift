@@ -18,13 +18,17 @@ struct NTFSFileName {
   let attributes: NTFSFileAttributes
   /// Of a reparse point; nil where it is none.
   let tag: UInt32?
+  /// Whether the file has named values.
+  let hasValues: Bool
   let space: Space
   let units: [UInt16]
 
   init(_ bytes: RawSpan) throws {
     directory = NTFSReference(try bytes.littleEndian(at: 0))
     attributes = NTFSFileAttributes(rawValue: try bytes.littleEndian(at: 56))
-    tag = attributes.contains(.reparsePoint) ? try bytes.littleEndian(at: 60) : nil
+    let tagOrCount: UInt32 = try bytes.littleEndian(at: 60)
+    tag = attributes.contains(.reparsePoint) ? tagOrCount : nil
+    hasValues = tag == nil && tagOrCount != 0
     let number: UInt8 = try bytes.littleEndian(at: 65)
     guard let space = Space(rawValue: number) else { throw NTFSFault("a name of kind \(number)") }
     self.space = space

@@ -8,6 +8,7 @@ struct NTFSItem {
   let values: NTFSNamedValues
   /// A link or device that Interix, the Unix of Windows NT, made; nil for others.
   let interix: NTFSInterixFile?
+  private let isEmpty: Bool
   let volume: NTFSVolume
 
   init(_ item: ItemID, on volume: NTFSVolume) throws {
@@ -19,12 +20,23 @@ struct NTFSItem {
     let mayBeInterix =
       point == nil && !file.record.isDirectory && information.attributes.contains(.system)
     interix = mayBeInterix ? try NTFSInterixFile(file, on: volume) : nil
+    isEmpty = try (file.first(NTFSAttributeType.data)?.sizes.byteCount ?? 0) == 0
   }
 
   var kind: FileKind {
     if let interix { return interix.kind }
     if let point { return NTFSKind.kind(tag: point.tag, isDirectory: file.record.isDirectory) }
-    return file.record.isDirectory ? .directory : .regular
+    if file.record.isDirectory { return .directory }
+    return specialKind ?? .regular
+  }
+
+  /// Of a pipe, socket or device as Linux makes it, which has a mode and no reparse point.
+  private var specialKind: FileKind? {
+    guard let mode = values.number("$LXMOD"), isEmpty,
+      let kind = FileKind(mode: UInt16(truncatingIfNeeded: mode)),
+      [.pipe, .socket, .characterDevice, .blockDevice].contains(kind)
+    else { return nil }
+    return kind
   }
 
   var structure: String { file.structure }

@@ -1,12 +1,12 @@
 /// What an item is, as far as a tag tells.
 enum NTFSKind {
   /// - Returns: nil where only the item's record tells: a file of the system may be a link or a
-  ///   device of Interix.
+  ///   device of Interix, and named values may have a mode of Linux.
   static func kind(in name: NTFSFileName) -> FileKind? {
     let isDirectory = name.attributes.contains(.directory)
     if let tag = name.tag { return tag == 0 ? nil : kind(tag: tag, isDirectory: isDirectory) }
     if isDirectory { return .directory }
-    return name.attributes.contains(.system) ? nil : .regular
+    return name.attributes.contains(.system) || name.hasValues ? nil : .regular
   }
 
   static func kind(tag: UInt32, isDirectory: Bool) -> FileKind {
