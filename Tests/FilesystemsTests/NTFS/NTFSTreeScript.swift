@@ -25,18 +25,18 @@ let ntfsTreeScript = """
               a.write(r.randbytes(size))
               b.write(r.randbytes(size))
               os.fsync(a.fileno())
-  pieces('pieces a', 'pieces b', 3000 if is_large else 200, 4096)
+  pieces('pieces a', 'pieces b', 1500 if is_large else 100, 4096)
   with open(p('holes in a row'), 'wb') as f:
-      for i in range(1500 if is_large else 100):
-          f.seek(i * 140000)
+      for i in range(600 if is_large else 60):
+          f.seek(i * 70000)
           f.write(r.randbytes(100))
 
   # Attributes in many records.
   os.mkdir(p('linked'))
   write(p('many names'), b'one file')
-  for i in range(400 if is_large else 40): os.link(p('many names'), p('linked', 'n%04d' % i + 'm' * 100))
+  for i in range(250 if is_large else 30): os.link(p('many names'), p('linked', 'n%04d' % i + 'm' * 100))
   write(p('many streams'), text(900))
-  for i in range(300 if is_large else 30):
+  for i in range(200 if is_large else 20):
       os.setxattr(p('many streams'), 'user.stream %03d' % i, r.randbytes(r.randrange(1, 1500)))
   write(p('streams'), b'')
   for n in (0, 1, 700, 5000, 60000): os.setxattr(p('streams'), 'user.s%d' % n, r.randbytes(n))
@@ -55,7 +55,7 @@ let ntfsTreeScript = """
       try: write(os.path.join(os.fsencode(p('odd')), name), name)
       except OSError: pass
   os.mkdir(p('huge'))
-  count = 9000 if is_large else 300
+  count = 5000 if is_large else 200
   for i in range(count): write(p('huge', 'entry %06d %s' % (i * 7919 % count, 'e' * (i % 40))), b'')
   for name in os.listdir(p('huge'))[count // 4:count // 2]: os.unlink(p('huge', name))
   path = p('deep')

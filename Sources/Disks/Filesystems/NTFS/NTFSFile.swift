@@ -58,7 +58,7 @@ struct NTFSFile: Sendable {
       return record.attributes.filter { $0.type == type && record.hasName(name, $0) }
         .map { NTFSPart(record: record, attribute: $0) }
     }
-    return try list.filter { $0.type == type && $0.name == name }.map(part)
+    return try parts(list.filter { $0.type == type && $0.name == name })
       .sorted { $0.attribute.firstCluster < $1.attribute.firstCluster }
   }
 
@@ -77,7 +77,7 @@ struct NTFSFile: Sendable {
       return record.attributes.filter { $0.type == type && $0.firstCluster == 0 }
         .map { NTFSPart(record: record, attribute: $0) }
     }
-    return try list.filter { $0.type == type && $0.firstCluster == 0 }.map(part)
+    return try parts(list.filter { $0.type == type && $0.firstCluster == 0 })
   }
 
   /// Whether it has an attribute, as far as its first record and its list tell.
@@ -85,8 +85,26 @@ struct NTFSFile: Sendable {
     list?.contains { $0.type == type } ?? record.attributes.contains { $0.type == type }
   }
 
+  /// Each record is read once, however many of them are in it.
+  private func parts(_ entries: [NTFSListEntry]) throws -> [NTFSPart] {
+    var records: [NTFSReference: NTFSRecord] = [:]
+    return try entries.map { entry in
+      let holder = try records[entry.record] ?? holder(of: entry)
+      records[entry.record] = holder
+      return try part(entry, in: holder)
+    }
+  }
+
+  /// The part of an attribute that an entry of the list tells of.
   func part(_ entry: NTFSListEntry) throws -> NTFSPart {
-    let holder = entry.record.record == record.number ? record : try extensionRecord(entry)
+    try part(entry, in: holder(of: entry))
+  }
+
+  private func holder(of entry: NTFSListEntry) throws -> NTFSRecord {
+    entry.record.record == record.number ? record : try extensionRecord(entry)
+  }
+
+  private func part(_ entry: NTFSListEntry, in holder: NTFSRecord) throws -> NTFSPart {
     guard
       let attribute = holder.attributes.first(where: {
         $0.type == entry.type && $0.id == entry.id && $0.firstCluster == entry.firstCluster

@@ -51,4 +51,9 @@ struct NTFSFileAttributes: OptionSet, Sendable {
   static let recallOnDataAccess = NTFSFileAttributes(rawValue: 0x40_0000)
   /// Only in names.
   static let directory = NTFSFileAttributes(rawValue: 0x1000_0000)
+
+  /// Whether it says that not all of the item is on the volume.
+  var isSomewhereElse: Bool {
+    !isDisjoint(with: [.offline, .recallOnOpen, .recallOnDataAccess])
+  }
 }

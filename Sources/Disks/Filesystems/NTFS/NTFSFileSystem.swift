@@ -71,7 +71,22 @@ package final class NTFSFileSystem: FileSystem {
   package func forEachEntry(
     of directory: ItemID, _ visit: (DirectoryEntry) throws -> Bool
   ) throws {
-    try self.directory(directory).forEachEntry(visit)
+    var isStopped = false
+    try self.directory(directory).forEachEntry { entry in
+      isStopped = !(try visit(entry))
+      return !isStopped
+    }
+    if !isStopped { try requireWhole(directory) }
+  }
+
+  /// - Throws: where a directory's further entries are at a provider of storage.
+  private func requireWhole(_ directory: ItemID) throws {
+    let file = try NTFSFile(NTFSReference(directory), on: volume)
+    guard let point = try file.reparsePoint(), NTFSReparseTag.isCloud(point.tag),
+      try NTFSStandardInformation(of: file).attributes.isSomewhereElse
+    else { return }
+    throw unsupportedNTFS(
+      file.structure, "what else is in it is not here, but at a provider of storage")
   }
 
   /// Names are equal that are so in the volume's own upper case, unless the directory is sensitive

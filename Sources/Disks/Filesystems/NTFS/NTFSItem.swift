@@ -119,8 +119,7 @@ struct NTFSItem {
 
   /// A file that a provider may keep elsewhere is here when nothing of it is missing.
   private func cloudContent(_ data: NTFSStream) throws -> any FileContent {
-    let absent: NTFSFileAttributes = [.offline, .recallOnOpen, .recallOnDataAccess]
-    guard information.attributes.isDisjoint(with: absent), try volume.isStoredWhole(data) else {
+    guard !information.attributes.isSomewhereElse, try volume.isStoredWhole(data) else {
       throw unsupportedNTFS(structure, "its bytes are not here, but at a provider of storage")
     }
     return try volume.content(of: data)
