@@ -11,7 +11,7 @@ func canUseNTFS3G() -> Bool {
     print("skipped: FUSE cannot be used here")
     return false
   }
-  return areInstalled("mkntfs", "ntfs-3g", "umount", "python3", "losetup")
+  return areInstalled("mkntfs", "mount.ntfs-3g", "umount", "python3", "losetup")
 }
 
 /// An image file with a new volume.
@@ -34,8 +34,10 @@ struct NTFS3GMount: ~Copyable {
   /// - Parameter options: besides those by which both sides see files alike.
   init(_ image: FilePath, at place: FilePath, options: String = "rw") throws {
     mkdir(place.string, 0o700)
+    // By a block device: of such a mount umount(8) waits until all is written.
     try output(
-      of: "ntfs-3g", "-o", "umask=022,noatime,\(options)", image.string, place.string)
+      of: "mount", "-t", "ntfs-3g", "-o", "loop,umask=022,noatime,\(options)", image.string,
+      place.string)
     self.place = place
   }
 
@@ -44,7 +46,6 @@ struct NTFS3GMount: ~Copyable {
       if (try? output(of: "umount", place.string)) != nil { break }
       usleep(UInt32(20_000 * (attempt + 1)))
     }
-    // What serves the mount writes the rest of it when it ends.
     rmdir(place.string)
   }
 }
@@ -74,7 +75,10 @@ func comparable(_ lines: [String: String]) -> [String: String] {
     var fields = line.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
     if fields[0] == "d", fields.count > 5 { fields.replaceSubrange(4...5, with: ["-", "-"]) }
     if path.hasPrefix("/short/") { fields[4] = "-" }
-    let attributes = fields.removeLast().split(separator: ",").map { attribute in
+    // What a link or a device is says no attribute here.
+    let isSpecial = !["f", "d"].contains(fields[0])
+    let attributes = fields.removeLast().split(separator: ",").compactMap { attribute in
+      if isSpecial, attribute.hasPrefix("system.ntfs_reparse_data=") { return nil as Substring? }
       guard attribute.hasPrefix("system.ntfs_acl=") else { return attribute }
       return attribute.dropLast(attribute.reversed().prefix { $0 == "0" }.count)
     }

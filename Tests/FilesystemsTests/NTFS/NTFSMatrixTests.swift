@@ -50,7 +50,7 @@ import Testing
     let ours = TreeListing(fileSystem)
     #expect(ours.errors.isEmpty, "\(Seed.ofThisRun) \(ours.errors.prefix(3))")
     let shown = try ntfs3gTree(of: image, at: place)
-    #expect(shown.count > (shape.size == "large" ? 5000 : 500))
+    #expect(shown.count > (shape.size == "large" ? 5000 : 400))
     let isAlike = { (path: String, _: String) in Self.shownOtherwise[path] == nil }
     #expect(
       differences(

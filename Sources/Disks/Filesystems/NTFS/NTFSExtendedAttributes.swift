@@ -8,7 +8,8 @@ extension NTFSItem {
   /// Streams as `user.NAME`, values of Linux by their own names; then the security descriptor as
   /// `system.ntfs_acl`, attributes of DOS and Windows as `system.ntfs_attrib`, and where there are
   /// such, the reparse point as `system.ntfs_reparse_data` and values of others as
-  /// `system.ntfs_ea`.
+  /// `system.ntfs_ea`. A reparse point by which the item is a link, a device or compressed is none of
+  /// them: what is restored is that already, or plain.
   func extendedAttributes(_ security: NTFSSecurity) throws -> [ExtendedAttribute] {
     var found: [ExtendedAttribute] = []
     for stream in try streams() where stream.isAttribute {
@@ -32,7 +33,7 @@ extension NTFSItem {
     }
     add("acl", try descriptor(security))
     add("attrib", Self.littleEndian(information.attributes.rawValue | directoryBit))
-    add("reparse_data", point?.stored)
+    add("reparse_data", isShownOtherwise ? nil : point?.stored)
     add("ea", hasOthers ? values.stored : nil)
     return found
   }
@@ -45,6 +46,11 @@ extension NTFSItem {
       if isOfLinux(rest), !rest.starts(with: "user.".utf8) { return FileName(rest) }
     }
     return FileName(Array("user.".utf8) + name.bytes)
+  }
+
+  /// Whether what the reparse point says is in the item's kind or its bytes.
+  private var isShownOtherwise: Bool {
+    point?.tag == NTFSReparseTag.overlay || kind != .regular && kind != .directory
   }
 
   private static func isOfLinux(_ name: [UInt8]) -> Bool {

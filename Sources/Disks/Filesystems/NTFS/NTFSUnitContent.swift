@@ -48,13 +48,20 @@ final class NTFSUnitContent: FileContent {
       return FileExtent(byteCount: byteCount - offset, storage: .zeros)
     }
     let number = offset / unitByteCount
-    let (start, overflow) = (number + 1).multipliedReportingOverflow(by: unitByteCount)
-    let count = min(overflow ? .max : start, written) - offset
+    let (end, overflow) = endOfAlike(number).multipliedReportingOverflow(by: unitByteCount)
+    let count = min(overflow ? .max : end, written) - offset
     switch try unit(number) {
     case .hole: return FileExtent(byteCount: count, storage: .zeros)
     case .compressed: return FileExtent(byteCount: count, storage: .encoded)
     case .plain: return try plainExtent(at: offset, limit: count)
     }
+  }
+
+  /// The unit behind a row of them that a single run fills, so that all are stored or none.
+  private func endOfAlike(_ number: UInt64) -> UInt64 {
+    let first = number * stream.unitClusterCount
+    guard let run = runs.run(at: first), run.first <= first else { return number + 1 }
+    return max(number + 1, run.end / stream.unitClusterCount)
   }
 
   private func plainExtent(at offset: UInt64, limit: UInt64) throws -> FileExtent {
