@@ -67,8 +67,8 @@ func ntfs3gTree(of image: FilePath, at place: FilePath) throws -> [String: Strin
 }
 
 /// A listing without what is told in another way: sizes of directories and their numbers of links,
-/// zeros behind a security descriptor, and the numbers of links of files that have a short name, which
-/// is one to ntfs-3g.
+/// zeros behind a security descriptor, and the numbers of links of files that have a short name,
+/// which is one to ntfs-3g.
 func comparable(_ lines: [String: String]) -> [String: String] {
   var lines = lines
   for (path, line) in lines {

@@ -34,7 +34,8 @@ let ntfsTreeScript = """
   # Attributes in many records.
   os.mkdir(p('linked'))
   write(p('many names'), b'one file')
-  for i in range(250 if is_large else 30): os.link(p('many names'), p('linked', 'n%04d' % i + 'm' * 100))
+  for i in range(250 if is_large else 30):
+      os.link(p('many names'), p('linked', 'n%04d' % i + 'm' * 100))
   write(p('many streams'), text(900))
   for i in range(200 if is_large else 20):
       os.setxattr(p('many streams'), 'user.stream %03d' % i, r.randbytes(r.randrange(1, 1500)))
@@ -45,13 +46,16 @@ let ntfsTreeScript = """
 
   # Names.
   os.mkdir(p('case'))
-  for name in ('Name', 'name', 'NAME', 'straße', 'STRASSE', 'İ', 'ı'): write(p('case', name), name.encode())
+  for name in ('Name', 'name', 'NAME', 'straße', 'STRASSE', 'İ', 'ı'):
+      write(p('case', name), name.encode())
   os.mkdir(p('short'))
   for i in range(20):
-      write(p('short', 'a long name of number %d.text' % i), b'%d' % i)
-      os.setxattr(p('short', 'a long name of number %d.text' % i), 'system.ntfs_dos_name', b'ALONG~%d.TXT' % i)
+      path = p('short', 'a long name of number %d.text' % i)
+      write(path, b'%d' % i)
+      os.setxattr(path, 'system.ntfs_dos_name', b'ALONG~%d.TXT' % i)
   os.mkdir(p('odd'))
-  for name in (b'\\xed\\xa0\\x80high', b'low\\xed\\xb0\\x80', b'pair \\xf0\\x9f\\x98\\x80', b'back\\\\slash', b'a:b', b'*?'):
+  for name in (b'\\xed\\xa0\\x80high', b'low\\xed\\xb0\\x80', b'pair \\xf0\\x9f\\x98\\x80',
+               b'back\\\\slash', b'a:b', b'*?'):
       try: write(os.path.join(os.fsencode(p('odd')), name), name)
       except OSError: pass
   os.mkdir(p('huge'))
@@ -82,14 +86,16 @@ let ntfsTreeScript = """
       os.setxattr(path, 'system.ntfs_reparse_data', struct.pack('<IHH', tag, len(data), 0) + data)
   def link(path, target, flags):
       name = target.encode('utf-16-le')
-      reparse(path, 0xA000000C, struct.pack('<HHHHI', 0, len(name), len(name), len(name), flags) + name * 2)
+      header = struct.pack('<HHHHI', 0, len(name), len(name), len(name), flags)
+      reparse(path, 0xA000000C, header + name * 2)
   write(p('relative'), b'')
   link(p('relative'), 'short\\\\a long name of number 3.text', 1)
   os.mkdir(p('directory link'))
   link(p('directory link'), '.\\\\case', 1)
   os.mkdir(p('junction'))
   name = '\\\\??\\\\C:\\\\SHORT'.encode('utf-16-le')
-  reparse(p('junction'), 0xA0000003, struct.pack('<HHHH', 0, len(name), len(name) + 2, 0) + name + b'\\0' * 4)
+  header = struct.pack('<HHHH', 0, len(name), len(name) + 2, 0)
+  reparse(p('junction'), 0xA0000003, header + name + b'\\0' * 4)
 
   if sys.argv[4:] == ['compressed']:
       os.mkdir(p('compressed'))
@@ -98,7 +104,8 @@ let ntfsTreeScript = """
           write(p('compressed', 'text %d' % n), text(n))
           write(p('compressed', 'random %d' % n), r.randbytes(n))
           write(p('compressed', 'zeros %d' % n), bytes(n))
-      mixed = b''.join(r.choice((text, r.randbytes, bytes))(r.randrange(1, 200000)) for _ in range(20))
+      kinds = (text, r.randbytes, bytes)
+      mixed = b''.join(r.choice(kinds)(r.randrange(1, 200000)) for _ in range(20))
       write(p('compressed', 'mixed'), mixed)
       with open(p('compressed', 'holes'), 'wb') as f:
           for i in range(30):

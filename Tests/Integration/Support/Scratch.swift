@@ -92,6 +92,11 @@ let canMountExFAT =
   canAttach && isInstalled("mkfs.exfat") && isInstalled("mount.exfat-fuse")
   && access("/dev/fuse", R_OK) == 0
 
+/// Whether this process may mount a file system through ntfs-3g.
+let canMountNTFS =
+  canAttach && isInstalled("mkntfs") && isInstalled("mount.ntfs-3g")
+  && access("/dev/fuse", R_OK) == 0
+
 /// Whether this process may make block devices of files.
 let canAttach: Bool = {
   guard geteuid() == 0 else { return false }

@@ -39,7 +39,7 @@ struct NTFSBootSector: Sendable, Equatable {
       perCluster <= 128 ? UInt64(perCluster) : 1 << UInt64(256 - Int(perCluster))
     guard try Self.isClaimed(by: sector), [512, 1024, 2048, 4096].contains(sectorSize),
       clusterSectors.nonzeroBitCount == 1, clusterSectors <= 4096,
-      sectorSize * clusterSectors <= 2 << 20, sectorCount > 0, sectorCount <= 1 << 54
+      sectorSize * clusterSectors <= 2 << 20, sectorCount > 0, sectorCount < 1 << 50
     else { return nil }
     let clusterSize = sectorSize * clusterSectors
     let recordSize = perRecord > 0 ? UInt64(perRecord) * clusterSize : 1 << UInt64(-Int(perRecord))

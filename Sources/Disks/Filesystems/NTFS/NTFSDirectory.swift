@@ -13,8 +13,8 @@ struct NTFSDirectory {
       "$I30", of: file, on: volume, structure: "the directory in \(file.structure)")
   }
 
-  /// Calls `visit` with each entry, until it returns false. The file system's own files are left out,
-  /// and a file's short name where it has another one.
+  /// Calls `visit` with each entry, until it returns false. The file system's own files are left
+  /// out, and a file's short name where it has another one.
   func forEachEntry(_ visit: (DirectoryEntry) throws -> Bool) throws {
     var problem: FileSystemError?
     var isStopped = false

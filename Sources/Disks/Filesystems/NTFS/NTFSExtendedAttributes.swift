@@ -8,8 +8,8 @@ extension NTFSItem {
   /// Streams as `user.NAME`, values of Linux by their own names; then the security descriptor as
   /// `system.ntfs_acl`, attributes of DOS and Windows as `system.ntfs_attrib`, and where there are
   /// such, the reparse point as `system.ntfs_reparse_data` and values of others as
-  /// `system.ntfs_ea`. A reparse point by which the item is a link, a device or compressed is none of
-  /// them: what is restored is that already, or plain.
+  /// `system.ntfs_ea`. A reparse point by which the item is a link, a device or compressed is none
+  /// of them: what is restored is that already, or plain.
   func extendedAttributes(_ security: NTFSSecurity) throws -> [ExtendedAttribute] {
     var found: [ExtendedAttribute] = []
     for stream in try streams() where stream.isAttribute {

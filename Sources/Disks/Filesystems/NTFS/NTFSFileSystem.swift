@@ -148,15 +148,19 @@ package final class NTFSFileSystem: FileSystem {
   /// A path from a drive is taken to be on this volume where it is there, and begins at its root
   /// then, in the case that it has there.
   private func target(of item: NTFSItem) throws -> FileName {
-    if let target = item.interix?.target { return target }
+    if let target = item.interix?.target { return try path(target, of: item) }
     guard let point = item.point else { throw wrongKind(item, "it is not a symbolic link") }
     let target: NTFSLinkTarget
     do { target = try point.target() } catch let fault as NTFSFault {
       throw damagedNTFS("the reparse point of \(item.structure)", fault.reason)
     }
-    let path = try target.drivePath.flatMap { try self.path(of: $0.names) } ?? target.path
+    return try path(
+      target.drivePath.flatMap { try self.path(of: $0.names) } ?? target.path, of: item)
+  }
+
+  private func path(_ path: FileName, of item: NTFSItem) throws -> FileName {
     guard !path.bytes.isEmpty, !path.bytes.contains(0) else {
-      throw damagedNTFS("the reparse point of \(item.structure)", "where the link leads is no path")
+      throw damagedNTFS(item.structure, "where the link leads is no path")
     }
     return path
   }

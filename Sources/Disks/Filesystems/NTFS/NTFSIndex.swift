@@ -1,3 +1,4 @@
+internal import BlockDevices
 internal import Bytes
 
 /// An index: a tree of nodes whose entries are in order.
@@ -39,12 +40,13 @@ struct NTFSIndex {
       return
     }
     blocks = try file.stream(NTFSAttributeType.indexAllocation, named: name, structure)
-    let blockCount = (blocks?.byteCount ?? 0) / UInt64(blockByteCount)
-    // A directory of more than 2^32 blocks has no room on a disk.
+    // As many blocks as there is room for, and what Windows sets aside.
+    let byteCount = min(blocks?.byteCount ?? 0, volume.device.byteCount)
     bitmap =
       try file.value(
-        NTFSAttributeType.bitmap, named: name, limit: Int(min(blockCount, 1 << 32) / 8 + 4096),
-        "the bitmap of \(structure)") ?? []
+        NTFSAttributeType.bitmap, named: name,
+        limit: Int(byteCount / UInt64(blockByteCount) / 8) + 4096, "the bitmap of \(structure)")
+      ?? []
   }
 
   private static func parsed<Value>(

@@ -16,7 +16,7 @@ struct NTFSInterixFile {
   /// Nil where the file is an ordinary one.
   init?(_ file: NTFSFile, on volume: NTFSVolume) throws {
     guard let part = try file.first(NTFSAttributeType.data),
-      (9...Self.byteLimit).contains(part.sizes.byteCount),
+      (10...Self.byteLimit).contains(part.sizes.byteCount),
       let stream = try file.stream(NTFSAttributeType.data),
       stream.flags.isDisjoint(with: [.compressed, .encrypted])
     else { return nil }

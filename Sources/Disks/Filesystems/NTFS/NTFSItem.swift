@@ -54,8 +54,8 @@ struct NTFSItem {
       device: device)
   }
 
-  /// What Linux wrote on Windows, or as the kernel shows others by default: what is not read-only may
-  /// be written by its owner.
+  /// What Linux wrote on Windows, or as the kernel shows others by default: what is not read-only
+  /// may be written by its owner.
   private var permissions: UInt16 {
     if let mode = values.number("$LXMOD") { return UInt16(mode & 0o7777) }
     if kind == .symbolicLink { return 0o777 }

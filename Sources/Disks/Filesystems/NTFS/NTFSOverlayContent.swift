@@ -2,8 +2,8 @@ internal import Bytes
 internal import Compression
 internal import Synchronization
 
-/// The bytes of a file that the Windows Overlay Filter keeps compressed ("CompactOS"): in chunks, of
-/// which each is compressed by itself, in a stream of their own. The file's own stream is a hole.
+/// The bytes of a file that the Windows Overlay Filter keeps compressed ("CompactOS"): in chunks,
+/// of which each is compressed by itself, in a stream of their own. The file's own is a hole.
 ///
 ///     point  := 1:u32 provider:u32 1:u32 algorithm:u32        the reparse point's data
 ///     stream := end:(u32 | u64)* chunk*                       "WofCompressedData"

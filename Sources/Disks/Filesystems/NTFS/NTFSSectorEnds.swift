@@ -1,7 +1,7 @@
 internal import Bytes
 
-/// Blocks that are larger than a sector end each 512 bytes with one number, so that a write of which
-/// only a part came to the disk shows; what belongs there is in the block's header:
+/// Blocks that are larger than a sector end each 512 bytes with one number, so that a write of
+/// which only a part came to the disk shows; what belongs there is in the block's header:
 ///
 ///     block := magic:4 place:u16 count:u16 …
 ///     place → number:u16 (end:u16)*

@@ -75,8 +75,8 @@ final class NTFSVolume: Sendable {
 
   // MARK: bytes
 
-  /// Bytes of an attribute that is not compressed, for what the file system itself reads. The caller
-  /// bounds `count`.
+  /// Bytes of an attribute that is not compressed, for what the file system itself reads. The
+  /// caller bounds `count`.
   func bytes(of stream: NTFSStream, at offset: UInt64, count: Int) throws -> [UInt8] {
     let written = stream.initializedByteCount
     guard offset <= written, UInt64(count) <= written - offset else {

@@ -77,8 +77,8 @@ struct RestoreSummary {
     }
     if report.foreignAttributesLeft > 0 {
       notes.append(
-        "  \(report.foreignAttributesLeft) security descriptors and other attributes of NTFS are left "
-          + "out, which only ntfs-3g takes; --tar keeps them")
+        "  \(report.foreignAttributesLeft) security descriptors and other attributes of NTFS are "
+          + "left out, which only ntfs-3g takes; --tar keeps them")
     }
     if report.problemCount > 0 {
       notes.append("  \(Text.count(report.problemCount, "problem")): see above")
