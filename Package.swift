@@ -79,7 +79,8 @@ module("Encryption", in: "Codecs", uses: ["CCrypto", "CArgon2", "Bytes", "Hashin
 // Disks: what is protected.
 module("BlockDevices", in: "Disks", uses: ["Bytes"])
 module(
-  "DiskImages", in: "Disks", uses: ["CLinux", "Bytes", "Files", "BlockDevices"],
+  "DiskImages", in: "Disks",
+  uses: ["CLinux", "Bytes", "Files", "Compression", "BlockDevices"],
   packages: [system])
 module("Volumes", in: "Disks", uses: ["Bytes", "Encryption", "BlockDevices"])
 module(

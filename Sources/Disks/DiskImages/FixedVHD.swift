@@ -1,5 +1,5 @@
+internal import BlockDevices
 internal import Bytes
-internal import Files
 
 /// The footer of a fixed-size VHD: the last 512 bytes of the file, after the disk's own.
 ///
@@ -15,15 +15,11 @@ struct FixedVHDFooter {
 }
 
 /// The footer of a fixed VHD; nil where the file has none and so is a raw image.
-func fixedVHDFooter(
-  of file: borrowing File, fileByteCount: UInt64
-) throws -> FixedVHDFooter? {
+func fixedVHDFooter(of file: HostFile) throws -> FixedVHDFooter? {
   let size = UInt64(FixedVHDFooter.byteCount)
-  guard fileByteCount >= size else { return nil }
-  var buffer = AlignedBuffer(capacity: FixedVHDFooter.byteCount)
-  var span = buffer.mutableBytes
-  guard try file.read(at: fileByteCount - size, into: &span) == span.byteCount else { return nil }
-  let bytes = buffer.bytes
+  guard file.byteCount >= size else { return nil }
+  let footer = try file.bytes(at: file.byteCount - size, count: FixedVHDFooter.byteCount)
+  let bytes = footer.span.bytes
   guard bytes.starts(with: "conectix") else { return nil }
 
   func field<Value: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, _: Value.Type) -> Value {
@@ -38,10 +34,10 @@ func fixedVHDFooter(
     throw DiskImageError.damagedFooter(file.path, reason: "its checksum is wrong")
   }
   let diskByteCount = field(48, UInt64.self)
-  guard diskByteCount <= fileByteCount - size else {
+  guard diskByteCount <= file.byteCount - size else {
     throw DiskImageError.damagedFooter(
       file.path,
-      reason: "it promises a disk of \(diskByteCount) bytes in a file of \(fileByteCount)")
+      reason: "it promises a disk of \(diskByteCount) bytes in a file of \(file.byteCount)")
   }
   return FixedVHDFooter(diskByteCount: diskByteCount)
 }

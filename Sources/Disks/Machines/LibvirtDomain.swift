@@ -68,9 +68,10 @@ package struct LibvirtDomain {
     }
   }
 
-  private func format(of disk: XMLElement) -> String? {
-    if disk[attribute: "type"] == "block" { return "device" }
-    return disk.child("driver")?[attribute: "type"]
+  /// What says nothing is raw: libvirt looks at no image to find out.
+  private func format(of disk: XMLElement) -> String {
+    let type = disk.child("driver")?[attribute: "type"] ?? "raw"
+    return disk[attribute: "type"] == "block" && type == "raw" ? "device" : type
   }
 
   private var nicElements: [XMLElement] {
@@ -168,10 +169,10 @@ package struct LibvirtDomain {
     source[attribute: "file"] = isDevice ? nil : path
     source[attribute: "dev"] = isDevice ? path : nil
     let driver = disk.child("driver")
-    if format == "vhd-fixed" {
-      (driver ?? disk.addChild("driver"))[attribute: "type"] = "vpc"
-    } else {
-      driver?[attribute: "type"] = "raw"
+    switch format {
+    case "vhd-fixed": (driver ?? disk.addChild("driver"))[attribute: "type"] = "vpc"
+    case "qcow2": (driver ?? disk.addChild("driver"))[attribute: "type"] = "qcow2"
+    default: driver?[attribute: "type"] = "raw"
     }
   }
 }

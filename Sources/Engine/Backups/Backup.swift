@@ -1,4 +1,4 @@
-internal import DiskImages
+package import DiskImages
 package import Encryption
 internal import Hashing
 internal import Machines
@@ -12,10 +12,13 @@ package struct Backup {
   package struct Source: Sendable {
     package let name: String
     package let path: FilePath
+    /// What image a disk is; nil to look at it. See ``DiskImage``.
+    package let format: DiskImage.Format?
 
-    package init(name: String, path: FilePath) {
+    package init(name: String, path: FilePath, format: DiskImage.Format? = nil) {
       self.name = name
       self.path = path
+      self.format = format
     }
   }
 
@@ -80,7 +83,7 @@ package struct Backup {
       point.excluded = left.isEmpty ? nil : left
     }
     let latest = try vault.latestForCommit(vault.firstTier, notices: notices)
-    try latest.vault.save(definition(of: point, protected), to: latest.tier)
+    try latest.vault.save(definition(of: point, sources.map(\.format), protected), to: latest.tier)
     try latest.vault.commit(point, to: latest.tier)
     if let fingerprintDirectory {
       FingerprintAging(cache: fingerprintDirectory.removingLastComponent()).removeUnused()
@@ -111,7 +114,7 @@ package struct Backup {
     if images != nil, quiescence != nil { images = try atRest { try clones(of: sources) } }
     if let images { return try store(images, sources, files, intake) }
     return try atRest {
-      try store(sources.map { try DiskImage(opening: $0.path) }, sources, files, intake)
+      try store(sources.map { try DiskImage(opening: $0.path, as: $0.format) }, sources, files, intake)
     }
   }
 
@@ -119,7 +122,7 @@ package struct Backup {
   private func clones(of sources: [Source]) throws -> [DiskImage]? {
     var images: [DiskImage] = []
     for source in sources {
-      guard let clone = try DiskImage.clone(of: source.path) else { return nil }
+      guard let clone = try DiskImage.clone(of: source.path, as: source.format) else { return nil }
       images.append(clone)
     }
     return images
@@ -131,6 +134,7 @@ package struct Backup {
     let disks = zip(sources, images).map { source, image in
       DiskIntake.Source(
         name: source.name, device: image, origin: image.path.string,
+        format: image.format == .raw ? nil : image.format.rawValue,
         fingerprints: fingerprintFile(ofDisk: source.name), isRehashing: isRehashing)
     }
     return try intake.store(disks + files) { for image in images { try image.checkSize() } }
@@ -145,10 +149,13 @@ package struct Backup {
 
   /// What later backups of the machine need to know.
   private func definition(
-    of point: RecoveryPoint, _ protected: ProtectedMachine?
+    of point: RecoveryPoint, _ told: [DiskImage.Format?], _ protected: ProtectedMachine?
   ) -> Machine {
     var known = Machine(
-      name: machine, disks: point.disks.map { Machine.Disk(name: $0.name, source: $0.source) },
+      name: machine,
+      disks: zip(point.disks, told).map {
+        Machine.Disk(name: $0.name, source: $0.source, format: $1?.rawValue)
+      },
       secrets: secrets.isEmpty
         ? nil : secrets.map { Machine.Secret(name: $0.name, source: $0.path.string) },
       updated: point.time)

@@ -10,6 +10,7 @@ internal import Workers
 final class DiskBackup: Sendable {
   private let name: String
   private let source: String
+  private let format: String?
   let device: any BlockDevice
   private let recognition: Recognition?
   private let tally = DiskTally()
@@ -33,6 +34,7 @@ final class DiskBackup: Sendable {
   init(_ source: DiskIntake.Source) {
     name = source.name
     self.source = source.origin
+    format = source.format
     device = source.device
     recognition = source.fingerprints.map { Recognition($0, isRehashing: source.isRehashing) }
   }
@@ -89,13 +91,15 @@ final class DiskBackup: Sendable {
 
   var summary: RecoveryPoint.Disk {
     state.withLock { state in
-      RecoveryPoint.Disk(
+      var disk = RecoveryPoint.Disk(
         name: name, source: source, size: device.byteCount, root: state.root,
         dataBytes: tally.dataBytes.load(ordering: .relaxed),
         newChunks: tally.newChunks.load(ordering: .relaxed),
         newBytes: tally.newBytes.load(ordering: .relaxed),
         storedBytes: tally.storedBytes.load(ordering: .relaxed),
         seconds: (state.seconds * 1000).rounded() / 1000)
+      disk.format = format
+      return disk
     }
   }
 }

@@ -22,6 +22,8 @@ package struct DiskIntake {
     package let device: any BlockDevice
     /// Where the disk is, for a person.
     package let origin: String
+    /// What image it is, for a restore in its place; nil for a raw one, or none.
+    package let format: String?
     /// The file by which chunks are recognised that are as they were, and which is then written
     /// anew; nil to compute the digest of each.
     package let fingerprints: FilePath?
@@ -29,12 +31,14 @@ package struct DiskIntake {
     package let isRehashing: Bool
 
     package init(
-      name: String, device: any BlockDevice, origin: String, fingerprints: FilePath? = nil,
+      name: String, device: any BlockDevice, origin: String, format: String? = nil,
+      fingerprints: FilePath? = nil,
       isRehashing: Bool = false
     ) {
       self.name = name
       self.device = device
       self.origin = origin
+      self.format = format
       self.fingerprints = fingerprints
       self.isRehashing = isRehashing
     }

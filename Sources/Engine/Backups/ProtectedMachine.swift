@@ -46,15 +46,32 @@ package struct ProtectedMachine: Sendable {
           "disk \(disk.name) lies where no file leads: leave it out with --exclude \(disk.name)",
           in: file.string)
       }
-      sources.append(Backup.Source(name: disk.name, path: beside(path)))
+      sources.append(
+        Backup.Source(name: disk.name, path: beside(path), format: try format(of: disk)))
     }
     return (sources, left)
+  }
+
+  private func format(
+    of disk: MachineDefinition.Disk
+  ) throws(DefinitionError) -> DiskImage.Format? {
+    guard let name = disk.format else { return nil }
+    guard let format = DiskImage.Format(definition: name) else {
+      throw DefinitionError(
+        "disk \(disk.name) has the format '\(name)', which is not read: convert it to a raw or "
+          + "qcow2 image first, or leave it out with --exclude \(disk.name)", in: file.string)
+    }
+    return format
   }
 
   /// Where all of its disks are that lie in files or devices, whichever a backup takes.
   package var places: [Backup.Source] {
     definition.disks.compactMap { disk in
-      disk.path.map { Backup.Source(name: disk.name, path: beside($0)) }
+      disk.path.map { path in
+        Backup.Source(
+          name: disk.name, path: beside(path),
+          format: disk.format.flatMap { DiskImage.Format(definition: $0) })
+      }
     }
   }
 
@@ -104,7 +121,7 @@ package struct ProtectedMachine: Sendable {
   private func source(_ path: String) throws -> DiskIntake.Source {
     let path = beside(path)
     return DiskIntake.Source(
-      name: name(of: path), device: try DiskImage(opening: path, isPlain: true),
+      name: name(of: path), device: try DiskImage(opening: path, as: .raw),
       origin: path.string)
   }
 

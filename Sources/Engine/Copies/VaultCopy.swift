@@ -44,7 +44,8 @@ package struct VaultCopy {
     ).store(
       point.trees.map { disk in
         DiskIntake.Source(
-          name: disk.name, device: try PointDisk(disk, from: source), origin: disk.source)
+          name: disk.name, device: try PointDisk(disk, from: source), origin: disk.source,
+          format: disk.format)
       })
     copy.replaceTrees(by: stored)
     let latest = try target.latestForCommit(target.firstTier, notices: notices)

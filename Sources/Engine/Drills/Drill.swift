@@ -90,7 +90,7 @@ package struct Drill {
 
   private func lookInto(_ images: [FilePath], _ report: inout DrillReport) throws {
     let disks = try zip(point.disks, images).map { disk, image in
-      NamedDisk(name: disk.name, device: try DiskImage(opening: image))
+      NamedDisk(name: disk.name, device: try DiskImage(opening: image, as: .raw))
     }
     let listing = try findVolumes(on: disks)
     report.volumes = listing.volumes.map { volume in

@@ -4,7 +4,7 @@ package import Tiers
 package import Vaults
 package import Workers
 
-/// Compares an image with the disk of a point: reads all of it and computes every digest anew.
+/// Compares a raw image with the disk of a point: reads all of it and computes every digest anew.
 package struct DiskComparison {
   private let disk: RecoveryPoint.Disk
   private let image: FilePath
@@ -19,7 +19,7 @@ package struct DiskComparison {
   package func run(
     from open: OpenTier, progress: Progress, cancellation: Cancellation
   ) throws -> UInt64 {
-    let found = try DiskImage(opening: image)
+    let found = try DiskImage(opening: image, as: .raw)
     if found.byteCount != disk.size { return disk.size }
     return try DeltaRestore(disk: disk, present: .unread(found)).run(
       into: Nowhere(), from: open, progress: progress, cancellation: cancellation.child())

@@ -44,8 +44,10 @@ package struct DiskRestore {
     }
     progress.expect(disk.dataBytes)
     let footer = try footer()
+    let layout = try layout()
     let target = try DiskTarget(
-      target, byteCount: disk.size + UInt64(footer.count), replacing: replacing)
+      target, byteCount: layout == nil ? disk.size + UInt64(footer.count) : 0, layout: layout,
+      replacing: replacing)
     do {
       try write(tree, to: target, open, progress, cancellation.child())
       if !footer.isEmpty { try target.write(footer.span.bytes, at: disk.size) }
@@ -59,15 +61,25 @@ package struct DiskRestore {
   /// What stands behind the disk in its image.
   private func footer() throws(TargetError) -> [UInt8] {
     guard format == .fixedVHD else { return [] }
-    guard disk.size % 512 == 0 else { throw .notWholeSectors(target, byteCount: disk.size) }
-    guard disk.size <= fixedVHDByteLimit else {
-      throw .tooLargeForVHD(target, byteCount: disk.size)
-    }
+    try requireSize(atMost: fixedVHDByteLimit)
     let secondsIn2000: Int64 = 946_684_800
     return fixedVHDFooter(
       diskByteCount: disk.size,
       timestamp: UInt32(clamping: Timestamp.now.secondsSince1970 - secondsIn2000),
       uuid: randomBytes(16))
+  }
+
+  private func layout() throws(TargetError) -> QCOW2Writer? {
+    guard format == .qcow2 else { return nil }
+    try requireSize(atMost: QCOW2Writer.diskByteLimit)
+    return QCOW2Writer(diskByteCount: disk.size)
+  }
+
+  private func requireSize(atMost limit: UInt64) throws(TargetError) {
+    guard disk.size % 512 == 0 else {
+      throw .notWholeSectors(target, byteCount: disk.size, format)
+    }
+    guard disk.size <= limit else { throw .tooLarge(target, byteCount: disk.size, format) }
   }
 
   private func write(

@@ -1,3 +1,4 @@
+internal import DiskImages
 internal import Files
 package import SystemPackage
 
@@ -10,8 +11,9 @@ package enum TargetError: Error, CustomStringConvertible {
   case noDirectory(FilePath)
   case inUse(FilePath)
   case tooSmall(FilePath, has: UInt64, needs: UInt64)
-  case notWholeSectors(FilePath, byteCount: UInt64)
-  case tooLargeForVHD(FilePath, byteCount: UInt64)
+  case notWholeSectors(FilePath, byteCount: UInt64, ImageFormat)
+  case tooLarge(FilePath, byteCount: UInt64, ImageFormat)
+  case noFile(FilePath, ImageFormat)
 
   package var description: String {
     switch self {
@@ -24,10 +26,12 @@ package enum TargetError: Error, CustomStringConvertible {
       "\(path) is in use: unmount it, or take it out of what it is a part of"
     case .tooSmall(let path, let has, let needs):
       "\(path) has \(has) bytes, and the disk needs \(needs)"
-    case .notWholeSectors(let path, let byteCount):
-      "\(path) cannot be a VHD: the disk has \(byteCount) bytes, no whole sectors of 512"
-    case .tooLargeForVHD(let path, let byteCount):
-      "\(path) cannot be a VHD: the disk has \(byteCount) bytes, more than 2040 GiB"
+    case .notWholeSectors(let path, let byteCount, let format):
+      "\(path) cannot be \(format.article): the disk has \(byteCount) bytes, no whole sectors of 512"
+    case .tooLarge(let path, let byteCount, let format):
+      "\(path) cannot be \(format.article): the disk has \(byteCount) bytes, more than one can have"
+    case .noFile(let path, let format):
+      "\(path) is a block device, and \(format.article) is a file: restore it as raw"
     }
   }
 }
@@ -50,12 +54,20 @@ final class DiskTarget: RegionTarget {
   private let replacing: Bool
   /// Whether all of it is zeros before anything is written.
   private let isBlank: Bool
+  /// Lays out the disk in the file; nil where its bytes are the file's.
+  private let layout: QCOW2Writer?
 
+  /// - Parameters:
+  ///   - byteCount: of the file; what has a layout grows as it needs to.
+  ///   - layout: how the disk lies in the file; nil where its bytes are the file's.
   /// - Throws: ``TargetError``, ``FileError``; ``MachineRunsError`` where what would be replaced is
   ///   in use.
-  init(_ path: FilePath, byteCount: UInt64, replacing: Bool) throws {
+  init(
+    _ path: FilePath, byteCount: UInt64, layout: QCOW2Writer? = nil, replacing: Bool
+  ) throws {
     self.path = path
     self.replacing = replacing
+    self.layout = layout
     let kind = try fileStatus(path)?.kind
     if kind == .regular || kind == .blockDevice {
       if !replacing { throw TargetError.exists(path) }
@@ -63,6 +75,7 @@ final class DiskTarget: RegionTarget {
     }
     switch kind {
     case .blockDevice:
+      if layout != nil { throw TargetError.noFile(path, .qcow2) }
       do throws(FileError) { file = try File.openDeviceForWriting(path) } catch {
         throw error.cause == .resourceBusy ? TargetError.inUse(path) : error
       }
@@ -98,6 +111,7 @@ final class DiskTarget: RegionTarget {
     self.path = path
     replacing = false
     isBlank = false
+    layout = nil
     let partial = Self.partial(of: path)
     file = try File.create(partial, permissions: .ownerReadWrite)
     temporary = partial
@@ -130,13 +144,20 @@ final class DiskTarget: RegionTarget {
     }
   }
 
-  func write(_ bytes: RawSpan, at offset: UInt64) throws { try file.write(bytes, at: offset) }
+  func write(_ bytes: RawSpan, at offset: UInt64) throws {
+    if let layout {
+      try layout.write(bytes, at: offset, to: file)
+    } else {
+      try file.write(bytes, at: offset)
+    }
+  }
 
   /// A blank image is all holes already.
   func writeZeros(_ range: Range<UInt64>) throws { if !isBlank { try file.writeZeros(range) } }
 
   /// Gives the image its name. A block device is synced, an image if `durably`.
   func finish(durably: Bool) throws {
+    try layout?.finish(file)
     if durably || temporary == nil { try file.sync() }
     guard let temporary else { return }
     do throws(FileError) { try renameFile(temporary, to: path, replacing: replacing) } catch {

@@ -38,11 +38,12 @@ extension InPlaceRestore {
     case patch
   }
 
-  /// Whole as well where sizes differ: an image of another size is no longer the same image.
+  /// Whole as well where sizes differ: an image of another size is no longer the same image. And
+  /// where its bytes are not the disk's, as in a qcow2 image.
   func way(for target: Target) throws -> Way {
-    guard delta != nil, !target.isPlain, try fileStatus(target.path) != nil,
-      try DiskImage(opening: target.path).byteCount == target.content.size,
-      try present(target) != nil
+    guard delta != nil, !target.isFile, try fileStatus(target.path) != nil else { return .whole }
+    let image = try DiskImage(opening: target.path, as: target.told)
+    guard image.format.isPlain, image.byteCount == target.content.size, try present(target) != nil
     else { return .whole }
     return try File.openForReading(target.path).clone() == nil ? .patch : .clone
   }
@@ -50,7 +51,7 @@ extension InPlaceRestore {
   private func present(_ target: Target) throws -> PresentDisk? {
     switch delta {
     case nil: return nil
-    case .read: return .unread(try DiskImage(opening: target.path))
+    case .read: return .unread(try DiskImage(opening: target.path, as: target.told))
     case .taken(let taken, let tier, _):
       guard let disk = taken.disks.first(where: { $0.name == target.content.name }),
         disk.size == target.content.size, let tree = disk.tree

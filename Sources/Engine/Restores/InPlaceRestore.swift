@@ -123,8 +123,10 @@ package struct InPlaceRestore {
     let content: RecoveryPoint.Disk
     /// All links followed: the image is replaced, and the links stay.
     let path: FilePath
-    /// Whether its bytes are the file's, whatever they look like.
-    let isPlain: Bool
+    /// What the image there is, where that is known.
+    let told: DiskImage.Format?
+    /// Whether it is no disk, but a file of the machine.
+    let isFile: Bool
   }
 
   /// What is replaced: disks, and NVRAM where point and machine have it.
@@ -133,11 +135,13 @@ package struct InPlaceRestore {
     for disk in point.disks {
       let known = present.first { $0.name == disk.name }
       let path = try realPath(FilePath(known?.source ?? disk.source))
-      targets.append(Target(content: disk, path: path, isPlain: false))
+      let told = known?.format.flatMap { DiskImage.Format(definition: $0) }
+      targets.append(Target(content: disk, path: path, told: told, isFile: false))
     }
     let stored = (point.files ?? []).first { $0.kind == .nvram }
     if let nvram, let stored {
-      targets.append(Target(content: stored.content, path: try realPath(nvram), isPlain: true))
+      targets.append(
+        Target(content: stored.content, path: try realPath(nvram), told: .raw, isFile: true))
     }
     return targets
   }
@@ -182,8 +186,12 @@ package struct InPlaceRestore {
     restore.workerCount = workerCount
     restore.durably = true
     let exists = try fileStatus(target.path) != nil
-    if exists, !target.isPlain {
-      restore.format = try DiskImage(opening: target.path).format == .fixedVHD ? .fixedVHD : .raw
+    if !target.isFile {
+      let format =
+        exists
+        ? try DiskImage(opening: target.path, as: target.told).format.rawValue
+        : target.content.format ?? ""
+      restore.format = ImageFormat(rawValue: format) ?? .raw
     }
     try restore.run(from: open, progress: progress, cancellation: cancellation)
     if exists { try copyOwnership(from: target.path, to: new) }

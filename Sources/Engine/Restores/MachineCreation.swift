@@ -81,15 +81,20 @@ package struct MachineCreation {
       guard seen.insert(try realPath(absolute)).inserted else {
         throw DefinitionError("two disks are one file: \(absolute)", in: template.string)
       }
-      let image = try DiskImage(opening: absolute)
-      if let format = disk.format, format != image.format.rawValue {
-        throw DefinitionError(
-          "disk \(disk.name) is to be \(format), and \(absolute) is \(image.format.rawValue)",
-          in: template.string)
-      }
+      let image = try open(disk, absolute)
       definition.disks[number].path = absolute.string
       definition.disks[number].format = image.format.rawValue
     }
+  }
+
+  /// As what the template says that it is.
+  private func open(_ disk: MachineDefinition.Disk, _ path: FilePath) throws -> DiskImage {
+    let told = disk.format.flatMap { DiskImage.Format(definition: $0) }
+    do {
+      if told != nil || disk.format == nil { return try DiskImage(opening: path, as: told) }
+    } catch DiskImageError.otherFormat {}
+    throw DefinitionError(
+      "disk \(disk.name) is to be \(disk.format ?? ""), and \(path) is not", in: template.string)
   }
 
   /// The stored domain is changed, not made anew: what it has not would be missing in the machine.

@@ -119,8 +119,24 @@ package struct MachineRestore {
 package enum ImageFormat: String, Sendable, CaseIterable {
   case raw
   case fixedVHD = "vhd-fixed"
+  case qcow2
 
-  package var fileExtension: String { self == .raw ? "img" : "vhd" }
+  package var fileExtension: String {
+    switch self {
+    case .raw: "img"
+    case .fixedVHD: "vhd"
+    case .qcow2: "qcow2"
+    }
+  }
+
+  /// As a sentence has it.
+  var article: String {
+    switch self {
+    case .raw: "a raw image"
+    case .fixedVHD: "a VHD"
+    case .qcow2: "a qcow2 image"
+    }
+  }
 }
 
 /// Where the parts of a machine go in a directory.

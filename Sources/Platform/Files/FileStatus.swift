@@ -37,6 +37,11 @@ package struct FileStatus: Sendable {
       && bytesChanged == earlier.bytesChanged && changed == earlier.changed
   }
 
+  /// Whether nobody has written to it since, as far as the system tells; its name may be another.
+  package func hasSameBytes(as earlier: FileStatus) -> Bool {
+    byteCount == earlier.byteCount && bytesChanged == earlier.bytesChanged
+  }
+
   init(_ stat: Stat) {
     switch stat.type {
     case .regular: kind = .regular

@@ -53,6 +53,8 @@ package struct RecoveryPoint: Codable, Sendable, Equatable {
     package var name: String
     /// Where the disk was when it was backed up.
     package var source: String
+    /// What image it was, such as `qcow2`, as a definition has it; nil for a raw one.
+    package var format: String?
     /// The disk's size in bytes.
     package var size: UInt64
     /// The root of the disk's tree, 64 hexadecimal digits; all zeros for a disk of zeros.
@@ -147,10 +149,13 @@ package struct Machine: Codable, Sendable, Equatable {
     package var name: String
     /// The absolute path of its image or device.
     package var source: String
+    /// What image it is, where somebody said so.
+    package var format: String?
 
-    package init(name: String, source: String) {
+    package init(name: String, source: String, format: String? = nil) {
       self.name = name
       self.source = source
+      self.format = format
     }
   }
 

@@ -15,13 +15,17 @@ struct BackupCommand: ParsableCommand {
     discussion: """
       The first run protects the machine: it names a definition (Kluis's own JSON or a libvirt \
       domain XML) or disks; later ones need only the machine's name, and read the definition anew. \
-      Disks that are named anew take the place of those before. A disk is a raw image, a \
-      fixed-size VHD or a block device. Stopped at any moment, a backup \
-      leaves earlier points as they were, and the next run goes on from what was stored.
+      Disks that are named anew take the place of those before. A disk is a raw image, a qcow2 \
+      image with all that it is made over, a fixed-size VHD or a block device. Stopped at any \
+      moment, a backup leaves earlier points as they were, and the next run goes on from what was \
+      stored.
+
+      \(ImageArgument.help) A definition says what each of its disks is.
 
       EXAMPLES:
         kluis backup web01 --disk root=/images/web01.img
         kluis backup web01
+        kluis backup mail01 --disk root=qcow2:/images/mail01.snap1
         kluis backup db01 --definition /etc/libvirt/qemu/db01.xml --exclude vdc
         kluis backup db01 --pre-freeze 'virsh domfsfreeze db01' \\
           --post-thaw 'virsh domfsthaw db01'
@@ -192,7 +196,7 @@ struct BackupCommand: ParsableCommand {
 
   /// What was named, else what the machine's last backup took.
   private func chosenDisks(_ known: Machine?) throws -> Backup.Disks {
-    if !disks.isEmpty { return .named(try disks.map(source)) }
+    if !disks.isEmpty { return .named(try disks.map(disk)) }
     if let file = try definition.map({ try absolutePath(FilePath($0)) })
       ?? known?.definitionSource.map({ FilePath($0) })
     {
@@ -208,7 +212,7 @@ struct BackupCommand: ParsableCommand {
     if selection.chosen != nil {
       throw ValidationError("disks are chosen from a definition: name one with --definition FILE")
     }
-    return .named(known.disks.map { Backup.Source(name: $0.name, path: FilePath($0.source)) })
+    return .named(known.disks.map(Backup.Source.init))
   }
 
   /// The secrets that were named, else those of the machine's last backup.
@@ -217,6 +221,12 @@ struct BackupCommand: ParsableCommand {
     return (known?.secrets ?? []).map {
       Backup.Source(name: $0.name, path: FilePath($0.source))
     }
+  }
+
+  private func disk(_ pair: Pair) throws -> Backup.Source {
+    let image = ImageArgument(pair.value)
+    return Backup.Source(
+      name: pair.name, path: try absolutePath(image.path), format: image.format)
   }
 
   private func source(_ pair: Pair) throws -> Backup.Source {

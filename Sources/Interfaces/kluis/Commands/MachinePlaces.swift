@@ -1,4 +1,5 @@
 import Backups
+import DiskImages
 import Machines
 import SystemPackage
 import Tiers
@@ -21,7 +22,9 @@ struct MachinePlaces {
     }
     nvram = protected?.nvram
     disks =
-      protected?.places.map { Machine.Disk(name: $0.name, source: $0.path.string) } ?? known.disks
+      protected?.places.map {
+        Machine.Disk(name: $0.name, source: $0.path.string, format: $0.format?.rawValue)
+      } ?? known.disks
   }
 
   /// What later backups take along: the safety point as well, or they would forget it.
@@ -37,9 +40,18 @@ struct MachinePlaces {
         try ProtectedMachine(
           definedBy: FilePath(file), earlier: known.selection, onlyNow: names))
     }
-    return .named(disks.map { Backup.Source(name: $0.name, path: FilePath($0.source)) })
+    return .named(disks.map(Backup.Source.init))
   }
 
   /// Everything that an in-place restore may replace.
   var paths: [FilePath] { disks.map { FilePath($0.source) } + (nvram.map { [$0] } ?? []) }
+}
+
+extension Backup.Source {
+  /// A disk that was backed up before.
+  init(_ disk: Machine.Disk) {
+    self.init(
+      name: disk.name, path: FilePath(disk.source),
+      format: disk.format.flatMap { DiskImage.Format(definition: $0) })
+  }
 }

@@ -31,6 +31,7 @@ struct RestoreDisk: ParsableCommand {
 
       EXAMPLES:
         kluis restore disk web01 --to /images/web01-restored.img
+        kluis restore disk web01 --to /images/web01-restored.qcow2 --format qcow2
         kluis restore disk db01@2026-11-22 --disk data --to /dev/vg0/data --force
       """)
 
@@ -46,6 +47,9 @@ struct RestoreDisk: ParsableCommand {
   @Option(
     help: ArgumentHelp("The image or block device.", valueName: "path"), completion: .file())
   var to: String
+
+  @Option(help: "The image's format: raw, vhd-fixed or qcow2.")
+  var format: ImageFormat = .raw
 
   @Option(help: "Read from this tier: snapshot, vault, secondary or auto.")
   var tier: TierChoice = .auto
@@ -74,6 +78,7 @@ struct RestoreDisk: ParsableCommand {
       let disk = try listed.point.disk(named: disk)
       let open = try tier.open(listed, in: vault, notices: session.notices)
       var restore = DiskRestore(disk: disk, target: FilePath(to))
+      restore.format = format
       restore.replacing = force
       restore.durably = sync
       let start = ContinuousClock.now

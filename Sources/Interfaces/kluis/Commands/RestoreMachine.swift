@@ -22,7 +22,8 @@ struct RestoreVM: ParsableCommand {
 
       --in-place --delta writes only what differs, which is the fast way back. Where the file \
       system has reflinks the old disks stay, sharing their blocks; elsewhere the present disks \
-      are written onto, and the point of their state before is the way back.
+      are written onto, and the point of their state before is the way back. A qcow2 image is \
+      built anew all the same, and the old one stays.
 
       EXAMPLES:
         kluis restore vm web01@2026-11-22 --in-place
@@ -30,6 +31,7 @@ struct RestoreVM: ParsableCommand {
         kluis restore vm web01 --as web01-copy --to /images/copy
         kluis restore vm web01 --as web01 --keep-ids --to /images --tier secondary
         kluis restore vm web01 --as web02 --to /images --format vhd-fixed
+        kluis restore vm web01 --as web03 --to /images --format qcow2
       """)
 
   @ParentCommand var kluis: Kluis
@@ -59,7 +61,7 @@ struct RestoreVM: ParsableCommand {
     completion: .directory)
   var to: Place?
 
-  @Option(help: "The images' format: raw or vhd-fixed; raw without it.")
+  @Option(help: "The images' format: raw, vhd-fixed or qcow2; raw without it.")
   var format: ImageFormat?
 
   @Flag(help: "Keep uuid and MACs, for a machine that comes in the place of the old one.")
@@ -113,6 +115,7 @@ struct RestoreDisks: ParsableCommand {
 
       EXAMPLES:
         kluis restore disks web01 --to /images/web01-disks
+        kluis restore disks web01 --to /images/web01-disks --format qcow2
         kluis restore disks db01 --disk data --to /images/db01-data
       """)
 
@@ -128,7 +131,7 @@ struct RestoreDisks: ParsableCommand {
     completion: .directory)
   var to: Place
 
-  @Option(help: "The images' format: raw or vhd-fixed.")
+  @Option(help: "The images' format: raw, vhd-fixed or qcow2.")
   var format: ImageFormat = .raw
 
   @Option(

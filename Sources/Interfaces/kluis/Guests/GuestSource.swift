@@ -78,25 +78,26 @@ final class GuestSource {
   static func open(images: [String], secrets: GuestSecrets) throws -> GuestSource {
     var disks: [NamedDisk] = []
     for text in images {
-      let (name, path) = namedImage(text)
+      let (name, image) = namedImage(text)
       guard !disks.contains(where: { $0.name == name }) else {
         throw ValidationError("two images are called \(quoted(name)): give --image NAME=FILE")
       }
-      disks.append(NamedDisk(name: name, device: try DiskImage(opening: path)))
+      disks.append(
+        NamedDisk(name: name, device: try DiskImage(opening: image.path, as: image.format)))
     }
     let listing = try findVolumes(on: disks, keyring: secrets.keyring) { secrets.named }
     return GuestSource(name: images.joined(separator: ", "), guest: Guest(listing), point: nil)
   }
 
   /// A file whose own name has a "=" is meant as it is where it exists.
-  private static func namedImage(_ text: String) -> (name: String, path: FilePath) {
+  private static func namedImage(_ text: String) -> (name: String, image: ImageArgument) {
     let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
     if parts.count == 2, !parts[0].isEmpty, !parts[0].contains("/"), !parts[1].isEmpty {
       let isWhole = (try? fileStatus(FilePath(text))) ?? nil
-      if isWhole == nil { return (String(parts[0]), FilePath(String(parts[1]))) }
+      if isWhole == nil { return (String(parts[0]), ImageArgument(String(parts[1]))) }
     }
-    let path = FilePath(text)
-    return (path.lastComponent?.stem ?? text, path)
+    let image = ImageArgument(text)
+    return (image.path.lastComponent?.stem ?? text, image)
   }
 
   /// Whether all bytes are the same, as the disks' trees tell; false where that is not known.

@@ -1,0 +1,36 @@
+internal import BlockDevices
+internal import Bytes
+internal import SystemPackage
+
+/// What a file looks like.
+///
+/// - Throws: ``DiskImageError`` where the file is no disk's and of a format that is not read: taking
+///   it for a raw disk would protect the wrong thing.
+func probedFormat(of file: HostFile) throws -> DiskImage.Format {
+  let bytes = try file.bytes(at: 0, count: Int(min(512, file.byteCount)))
+  let start = bytes.span.bytes
+  if isQCOW(start) { return .qcow2 }
+  let formats: [(magic: StaticString, name: String)] = [
+    ("vhdxfile", "a VHDX image"), ("KDMV", "a VMDK image"),
+    ("<<< ", "a VDI image"), ("QED\0", "a QED image"), ("COWD", "a VMDK image"),
+    ("WithoutFreeSpace", "a Parallels image"), ("WithouFreSpacExt", "a Parallels image"),
+    ("# Disk DescriptorFile", "a VMDK image's descriptor"),
+    // The footer's copy at the start, which a fixed VHD does not have.
+    ("conectix", "a dynamic or differencing VHD"),
+  ]
+  for format in formats where start.starts(with: format.magic) {
+    throw DiskImageError.unsupportedFormat(file.path, format: format.name)
+  }
+  if try fixedVHDFooter(of: file) != nil { return .fixedVHD }
+  if file.path.extension?.lowercased() == "vhd" {
+    throw DiskImageError.damagedFooter(
+      file.path, reason: "there is none; if this is a raw image, let its name not end in .vhd")
+  }
+  return .raw
+}
+
+/// The magic number `QFI` 0xFB, which no Swift string literal spells.
+private func isQCOW(_ bytes: RawSpan) -> Bool {
+  bytes.byteCount >= 4
+    && UInt32(bigEndian: bytes.unsafeLoadUnaligned(as: UInt32.self)) == QCOW2Header.magic
+}
