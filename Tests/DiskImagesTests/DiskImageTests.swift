@@ -74,9 +74,10 @@ import Testing
   }
 
   @Test(
-    "what qemu-img makes is read or refused by its format", .enabled(if: qemuImage != nil),
+    "what qemu-img makes is refused by its format where it is not read",
+    .enabled(if: qemuImage != nil),
     arguments: [
-      ("vpc", "subformat=dynamic", "VHD"), ("qcow2", "compat=1.1", "qcow2"),
+      ("vpc", "subformat=dynamic", "VHD"),
       ("vhdx", "subformat=dynamic", "VHDX"), ("vhdx", "subformat=fixed", "VHDX"),
       ("vmdk", "subformat=monolithicSparse", "VMDK"), ("vmdk", "subformat=monolithicFlat", "VMDK"),
       ("vmdk", "subformat=streamOptimized", "VMDK"),

@@ -28,6 +28,39 @@ import Testing
     #expect(try directoryEntries(mount.path) == [], "a clone has no name")
   }
 
+  @Test(
+    "of a qcow2 image all that it is made over is cloned", .enabled(if: canReflink && hasQemu))
+  func chain() throws {
+    let mount = try #require(try ReflinkMount())
+    let base = QemuImage(path: mount.path.appending("base.img"), byteCount: 1 << 20, options: [])
+    try base.make(as: "raw")
+    let image = QemuImage(
+      path: mount.path.appending("disk.qcow2"), byteCount: 1 << 20, options: ["compat=1.1"],
+      below: ("base.img", "raw"))
+    try image.make()
+    func write(_ pattern: Int) throws {
+      let command = "write -P \(pattern) 0 1M"
+      try output(of: "qemu-io", "-f", "raw", "-c", command, base.path.string)
+      try output(of: "qemu-io", "-f", "qcow2", "-c", "write -P \(pattern) 0 64k", image.path.string)
+    }
+    try write(1)
+    let clone = try #require(try DiskImage.clone(of: image.path))
+    try write(2)
+    #expect(try read(clone).allSatisfy { $0 == 1 })
+    try clone.checkSize()
+    // What lies where nothing can be cloned is not cloned in part, either.
+    let other = try TemporaryDirectory()
+    let far = QemuImage(
+      path: other.appending("far.img"), byteCount: 1 << 20, options: [])
+    try far.make(as: "raw")
+    try output(
+      of: "qemu-img", "rebase", "-u", "-f", "qcow2", "-F", "raw", "-b", far.path.string,
+      image.path.string)
+    if try DiskImage.clone(of: far.path) == nil {
+      #expect(try DiskImage.clone(of: image.path, as: .qcow2) == nil)
+    }
+  }
+
   @Test("a file system that cannot share blocks gives no clone, and leaves nothing")
   func unsupported() throws {
     let place = "/dev/shm/kluis-test-\(UInt32.random(in: .min ... .max))"
@@ -60,7 +93,7 @@ import Testing
     let path = directory.appending("notes")
     try writeFile(bytes, to: path)
     #expect(throws: DiskImageError.self) { try DiskImage(opening: path) }
-    let image = try DiskImage(opening: path, isPlain: true)
+    let image = try DiskImage(opening: path, as: .raw)
     #expect(image.format == .raw && image.byteCount == 1536)
     expectSame(try read(image), bytes)
   }

@@ -44,9 +44,7 @@ import Testing
   }
 
   @Test(.enabled(if: isInstalled("qemu-img"), "qemu-img is not installed"))
-  func `a qcow2 and a dynamic VHD made by qemu-img are refused`() {
-    run("qemu-img", "create", "-q", "-f", "qcow2", kluis.path("a.qcow2"), "8M")
-    expectRefusal(kluis.path("a.qcow2"), saying: "qcow2")
+  func `a dynamic VHD made by qemu-img is refused`() {
     run("qemu-img", "create", "-q", "-f", "vpc", kluis.path("a.vhd"), "8M")
     expectRefusal(kluis.path("a.vhd"), saying: "dynamic")
   }

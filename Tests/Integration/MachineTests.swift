@@ -163,7 +163,7 @@ import Testing
     kluis("restore", "vm", "db0", "--as", "x", "--to", place).expect(1, saying: "recovery point")
     kluis("restore", "vm", "db01", "--as", "a/b", "--to", place).expect(64, saying: "holds a /")
     kluis("restore", "vm", "db01", "--to", place).expect(64, saying: "--as")
-    kluis("restore", "vm", "db01", "--as", "x", "--to", place, "--format", "qcow2").expect(64)
+    kluis("restore", "vm", "db01", "--as", "x", "--to", place, "--format", "vmdk").expect(64)
     kluis("restore", "vm", "db01", "--as", "x", "--to", machine.path("vda.img")).expect(1)
     #expect(access(place, F_OK) != 0)
     kluis("restore", "vm", "db01", "--as", "x", "--to", place).expect(0)

@@ -12,7 +12,7 @@ import Testing
     #expect(machine.firmware == .bios && machine.nvram == nil)
     #expect(
       machine.disks == [
-        .init(name: "vda", lun: 0, role: .os, path: "/guest/diskimage1", format: nil)
+        .init(name: "vda", lun: 0, role: .os, path: "/guest/diskimage1", format: "raw")
       ])
     #expect(machine.nics == [.init(mac: "aa:bb:cc:dd:ee:ff", network: "default")])
   }

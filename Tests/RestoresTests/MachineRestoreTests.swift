@@ -139,7 +139,7 @@ import Workers
   @Test("a disk that no VHD can be is refused, and nothing is left")
   func noVHD() throws {
     let bench = try MachineBench(rootByteCount: 300_033)
-    try bench.expectNothing(of: "300033 bytes, no whole sectors of 512") {
+    try bench.expectNothing(of: "300033 bytes, no whole sectors") {
       _ = try bench.restore { $0.format = .fixedVHD }
     }
     var disk = bench.point.disks[1]

@@ -114,7 +114,8 @@ package struct Backup {
     if images != nil, quiescence != nil { images = try atRest { try clones(of: sources) } }
     if let images { return try store(images, sources, files, intake) }
     return try atRest {
-      try store(sources.map { try DiskImage(opening: $0.path, as: $0.format) }, sources, files, intake)
+      let images = try sources.map { try DiskImage(opening: $0.path, as: $0.format) }
+      return try store(images, sources, files, intake)
     }
   }
 

@@ -43,8 +43,9 @@ package struct DiskRestore {
       throw VaultError.damaged("disk \(disk.name)", reason: "its root is no digest")
     }
     progress.expect(disk.dataBytes)
-    let footer = try footer()
-    let layout = try layout()
+    try requireSize()
+    let footer = footer()
+    let layout = format == .qcow2 ? QCOW2Writer(diskByteCount: disk.size) : nil
     let target = try DiskTarget(
       target, byteCount: layout == nil ? disk.size + UInt64(footer.count) : 0, layout: layout,
       replacing: replacing)
@@ -59,9 +60,8 @@ package struct DiskRestore {
   }
 
   /// What stands behind the disk in its image.
-  private func footer() throws(TargetError) -> [UInt8] {
+  private func footer() -> [UInt8] {
     guard format == .fixedVHD else { return [] }
-    try requireSize(atMost: fixedVHDByteLimit)
     let secondsIn2000: Int64 = 946_684_800
     return fixedVHDFooter(
       diskByteCount: disk.size,
@@ -69,13 +69,8 @@ package struct DiskRestore {
       uuid: randomBytes(16))
   }
 
-  private func layout() throws(TargetError) -> QCOW2Writer? {
-    guard format == .qcow2 else { return nil }
-    try requireSize(atMost: QCOW2Writer.diskByteLimit)
-    return QCOW2Writer(diskByteCount: disk.size)
-  }
-
-  private func requireSize(atMost limit: UInt64) throws(TargetError) {
+  private func requireSize() throws(TargetError) {
+    guard let limit = format.byteLimit else { return }
     guard disk.size % 512 == 0 else {
       throw .notWholeSectors(target, byteCount: disk.size, format)
     }

@@ -27,9 +27,11 @@ package enum TargetError: Error, CustomStringConvertible {
     case .tooSmall(let path, let has, let needs):
       "\(path) has \(has) bytes, and the disk needs \(needs)"
     case .notWholeSectors(let path, let byteCount, let format):
-      "\(path) cannot be \(format.article): the disk has \(byteCount) bytes, no whole sectors of 512"
+      "\(path) cannot be \(format.article): the disk has \(byteCount) bytes, no whole sectors of "
+        + "512"
     case .tooLarge(let path, let byteCount, let format):
-      "\(path) cannot be \(format.article): the disk has \(byteCount) bytes, more than one can have"
+      "\(path) cannot be \(format.article): the disk has \(byteCount) bytes, more than "
+        + "\((format.byteLimit ?? 0) >> 30) GiB"
     case .noFile(let path, let format):
       "\(path) is a block device, and \(format.article) is a file: restore it as raw"
     }

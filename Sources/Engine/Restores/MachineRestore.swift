@@ -129,6 +129,15 @@ package enum ImageFormat: String, Sendable, CaseIterable {
     }
   }
 
+  /// No disk in such an image is larger, and each has whole sectors; nil where that is not so.
+  var byteLimit: UInt64? {
+    switch self {
+    case .raw: nil
+    case .fixedVHD: fixedVHDByteLimit
+    case .qcow2: QCOW2Writer.diskByteLimit
+    }
+  }
+
   /// As a sentence has it.
   var article: String {
     switch self {

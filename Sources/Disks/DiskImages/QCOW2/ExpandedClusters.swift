@@ -62,7 +62,8 @@ final class ExpandedClusters: Sendable {
     }
     guard isWhole else {
       throw QCOW2Header.damage(
-        file, "the cluster of byte \(offset) of the disk, compressed at \(place.offset), expands "
+        file,
+        "the cluster of byte \(offset) of the disk, compressed at \(place.offset), expands "
           + "to something else than a cluster")
     }
   }

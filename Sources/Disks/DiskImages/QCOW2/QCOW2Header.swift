@@ -7,8 +7,8 @@ internal import Bytes
 ///                  size:u64 cryptMethod:u32 l1Size:u32 l1TableOffset:u64 refcountTableOffset:u64
 ///                  refcountTableClusters:u32 snapshotCount:u32 snapshotsOffset:u64
 ///                  version3? extension*
-///     version3  := incompatible:u64 compatible:u64 autoclear:u64 refcountOrder:u32 headerLength:u32
-///                  compressionType:u8?
+///     version3  := incompatible:u64 compatible:u64 autoclear:u64 refcountOrder:u32
+///                  headerLength:u32 compressionType:u8?
 ///     extension := type:u32 length:u32 data padding to 8 bytes
 ///
 /// Integers are big-endian. Source: QEMU, docs/interop/qcow2.txt, "Header".
@@ -62,7 +62,8 @@ struct QCOW2Header {
     }
     clusterBits = Int(bits)
     let bytes = all.extracting(0..<min(all.byteCount, 1 << clusterBits))
-    let extensionsOffset = version == 2
+    let extensionsOffset =
+      version == 2
       ? Self.versionTwoByteCount : Int(try bytes.bigEndian(at: 100, as: UInt32.self))
     guard version == 2 || extensionsOffset >= Self.versionThreeByteCount else {
       throw QCOW2Header.damage(file, "a header of \(extensionsOffset) bytes")
@@ -107,7 +108,8 @@ struct QCOW2Header {
   ) throws {
     if features & Features.corrupt != 0 {
       throw unsupported(
-        file, "it is marked corrupt: look at it with `qemu-img check \(file.path)` and mend it with "
+        file,
+        "it is marked corrupt: look at it with `qemu-img check \(file.path)` and mend it with "
           + "`qemu-img check -r all`, which may lose data")
     }
     let unknown = (UInt8(0)..<64).filter { features & ~Features.known & 1 << UInt64($0) != 0 }
@@ -142,7 +144,8 @@ struct QCOW2Header {
     default: throw damage(file, "encryption of kind \(method)")
     }
     throw unsupported(
-      file, "it is encrypted (\(name)); `qemu-img convert` with its secret makes an image that is not")
+      file,
+      "it is encrypted (\(name)); `qemu-img convert` with its secret makes an image that is not")
   }
 
   private static func extensions(

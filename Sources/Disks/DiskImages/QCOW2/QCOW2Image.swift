@@ -28,9 +28,10 @@ final class QCOW2Image: BlockDevice {
     let header = try QCOW2Header(file)
     self.file = file
     self.header = header
-    data = try header.dataFileName.map {
-      try opening.layer(named: $0, of: file.path, .qcow2, as: .raw, place).device
-    } ?? file
+    data =
+      try header.dataFileName.map {
+        try opening.layer(named: $0, of: file.path, .qcow2, as: .raw, place).device
+      } ?? file
     below = try header.backingName.map { name in
       try opening.layer(
         named: name, of: file.path, .qcow2, as: try Self.format(header.backingFormat, file), place
@@ -103,7 +104,8 @@ final class QCOW2Image: BlockDevice {
       let run = try map.run(at: position, before: limit)
       let end = position + run.byteCount
       while position < end,
-        let data = try data(run.place, in: position..<end, &emptyBelow)
+        let data = try data(
+          run.place.advanced(by: position - (end - run.byteCount)), in: position..<end, &emptyBelow)
       {
         if let start = found?.lowerBound {
           guard data.lowerBound == position else { return found }

@@ -6,9 +6,9 @@ internal import Bytes
 ///     L1 table := entry:u64*            offset of an L2 table, 0 for none
 ///     L2 table := (entry:u64 bitmap:u64?)*
 ///
-/// An entry of an L2 table is a cluster's; the bitmap, of images with extended entries, says of each
-/// 32nd part of it whether it is there and whether it is zeros. Tables are read when they are needed,
-/// in pieces of which the recent ones are kept. Source: QEMU, docs/interop/qcow2.txt, "Cluster
+/// An entry of an L2 table is a cluster's; the bitmap, of images with extended entries, says of
+/// each 32nd part of it whether it is there and whether it is zeros. Tables are read when they are
+/// needed, in pieces of which the recent ones are kept. Source: QEMU, docs/interop/qcow2.txt, "Cluster
 /// mapping", "Extended L2 Entries".
 struct QCOW2Map {
   /// How a run of the disk is stored.
@@ -20,6 +20,12 @@ struct QCOW2Map {
     case stored(at: UInt64)
     /// A cluster, compressed.
     case compressed(Compressed)
+
+    /// The same of what begins so many bytes further on in the run.
+    func advanced(by byteCount: UInt64) -> Place {
+      if case .stored(let offset) = self { return .stored(at: offset + byteCount) }
+      return self
+    }
   }
 
   /// A compressed cluster: where it begins, and where at the latest it ends.

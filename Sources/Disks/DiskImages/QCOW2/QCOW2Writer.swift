@@ -6,8 +6,8 @@ internal import Synchronization
 ///
 /// Clusters follow one another in the order in which they are first written to, each table of
 /// theirs before the first of them; what is never written has none. Entries go to the file at once,
-/// so that memory does not grow with the disk by more than a bit for a cluster. The file is no image
-/// before it is finished. Safe for several threads.
+/// so that memory does not grow with the disk by more than a bit for a cluster. The file is no
+/// image before it is finished. Safe for several threads.
 package final class QCOW2Writer: Sendable {
   private let diskByteCount: UInt64
   private let l1Count: Int
@@ -50,7 +50,7 @@ package final class QCOW2Writer: Sendable {
     self.diskByteCount = diskByteCount
     let span = Self.clusterByteCount * UInt64(Self.l2Count)
     l1Count = Int((diskByteCount + span - 1) / span)
-    let l1Clusters = max(1, (UInt64(l1Count) * 8 + Self.clusterByteCount - 1) >> Self.clusterBits)
+    let l1Clusters = (UInt64(l1Count) * 8 + Self.clusterByteCount - 1) >> Self.clusterBits
     state = Mutex(
       State(clusterCount: 1 + l1Clusters, tables: [Table?](repeating: nil, count: l1Count)))
   }
@@ -194,5 +194,7 @@ extension QCOW2Writer.State {
 }
 
 extension QCOW2Writer.Table {
-  fileprivate func holds(_ entry: Int) -> Bool { isThere[entry / 64] >> UInt64(entry % 64) & 1 != 0 }
+  fileprivate func holds(_ entry: Int) -> Bool {
+    isThere[entry / 64] >> UInt64(entry % 64) & 1 != 0
+  }
 }
