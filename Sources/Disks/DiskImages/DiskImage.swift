@@ -5,8 +5,8 @@ package import SystemPackage
 
 /// A disk image or a block device of the host, opened for reading.
 ///
-/// Raw images and block devices as they are, fixed-size VHDs without their footer, qcow2 images with
-/// all that they are made over. Holes are found through the file system.
+/// Raw images and block devices as they are, fixed-size VHDs without their footer, qcow2 images
+/// with all that they are made over. Holes are found through the file system.
 package final class DiskImage: BlockDevice {
   package enum Format: String, Sendable, CaseIterable {
     case raw

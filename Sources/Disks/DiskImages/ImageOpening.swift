@@ -7,7 +7,7 @@ internal import SystemPackage
 ///
 /// Which format an image has may be told. Where it is not, it is looked at, and that is a matter of
 /// trust: the machine writes all of a raw disk, and so can give it the header of an image over a
-/// file of the host that is none of the machine's business, which would then be found in its backup.
+/// file of the host that is none of its business, which would then be found in its backup.
 /// What is only probed is therefore followed no further than into its own directory, and only
 /// where its name, which no machine can write, says what it is. What an image that was told says of
 /// the files below it, is told as well.

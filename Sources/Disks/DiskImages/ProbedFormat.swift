@@ -4,8 +4,8 @@ internal import SystemPackage
 
 /// What a file looks like.
 ///
-/// - Throws: ``DiskImageError`` where the file is no disk's and of a format that is not read: taking
-///   it for a raw disk would protect the wrong thing.
+/// - Throws: ``DiskImageError`` where the file is no disk's and of a format that is not read:
+///   taking it for a raw disk would protect the wrong thing.
 func probedFormat(of file: HostFile) throws -> DiskImage.Format {
   let bytes = try file.bytes(at: 0, count: Int(min(512, file.byteCount)))
   let start = bytes.span.bytes

@@ -8,8 +8,8 @@ internal import Bytes
 ///
 /// An entry of an L2 table is a cluster's; the bitmap, of images with extended entries, says of
 /// each 32nd part of it whether it is there and whether it is zeros. Tables are read when they are
-/// needed, in pieces of which the recent ones are kept. Source: QEMU, docs/interop/qcow2.txt, "Cluster
-/// mapping", "Extended L2 Entries".
+/// needed, in pieces of which the recent ones are kept. Source: QEMU, docs/interop/qcow2.txt,
+/// "Cluster mapping", "Extended L2 Entries".
 struct QCOW2Map {
   /// How a run of the disk is stored.
   enum Place: Equatable {
