@@ -114,8 +114,8 @@ import Testing
       try patch("d.qcow2", backing: name)
       expectError("which is no file's name") { _ = try DiskImage(opening: image("d.qcow2")) }
     }
-    try make("e.qcow2", over: "base.img", format: "vmdk")
-    expectError("format 'vmdk'") { _ = try DiskImage(opening: image("e.qcow2")) }
+    try make("e.qcow2", over: "base.img", format: "qed")
+    expectError("format 'qed'") { _ = try DiskImage(opening: image("e.qcow2")) }
   }
 
   @Test("a chain may be long, and not without end")

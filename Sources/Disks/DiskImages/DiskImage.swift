@@ -5,14 +5,18 @@ package import SystemPackage
 
 /// A disk image or a block device of the host, opened for reading.
 ///
-/// Raw images and block devices as they are, fixed-size VHDs without their footer, qcow2 images
-/// with all that they are made over. Holes are found through the file system.
+/// Raw images and block devices as they are, fixed-size VHDs without their footer; qcow2 images
+/// with all that they are made over, dynamic VHDs, VMDK and VDI images by their tables. Holes are
+/// found through the file system.
 package final class DiskImage: BlockDevice {
   package enum Format: String, Sendable, CaseIterable {
     case raw
     case fixedVHD = "vhd-fixed"
     case device
+    case dynamicVHD = "vhd-dynamic"
     case qcow2
+    case vmdk
+    case vdi
   }
 
   package let path: FilePath
@@ -41,6 +45,13 @@ package final class DiskImage: BlockDevice {
     do {
       return DiskImage(try opening.image(path, told), path: path, files: opening.files)
     } catch is ImageOpening.NoClone { return nil }
+  }
+
+  /// What image a file is, without a look at more than its magic numbers.
+  ///
+  /// - Throws: ``FileError``, ``DiskImageError``.
+  package static func format(of path: FilePath, as told: Format? = nil) throws -> Format {
+    try told ?? probedFormat(of: HostFile(try File.openForReading(path)))
   }
 
   private init(_ layer: ImageOpening.Layer, path: FilePath, files: [HostFile]) {
@@ -77,6 +88,11 @@ package final class DiskImage: BlockDevice {
 extension DiskImage.Format {
   /// Whether each byte of the disk has one place in the file, so that it can be written to there.
   package var isPlain: Bool { [.raw, .fixedVHD, .device].contains(self) }
+
+  var isVHD: Bool { self == .fixedVHD || self == .dynamicVHD }
+
+  /// What the names of such images that lead to other files end in.
+  var extensions: [String] { self == .qcow2 ? ["qcow2", "qcow"] : [rawValue] }
 
   /// What a definition calls it, whether Kluis's own or libvirt's; nil for what is not known.
   package init?(definition name: String) {

@@ -99,7 +99,10 @@ struct ImageOpening {
       return Layer(format: file.isDevice ? .device : .raw, device: file)
     }
     let found = try probedFormat(of: file)
-    if let told, told != found { throw DiskImageError.otherFormat(path, expected: told) }
+    // libvirt has one name for both kinds of VHD.
+    if let told, told != found, !(told.isVHD && found.isVHD) {
+      throw DiskImageError.otherFormat(path, expected: told)
+    }
     switch found {
     case .raw, .device: return Layer(format: found, device: file)
     case .fixedVHD:
@@ -109,17 +112,23 @@ struct ImageOpening {
       return Layer(
         format: .fixedVHD,
         device: try DeviceSlice(file, from: 0, byteCount: footer.diskByteCount))
-    case .qcow2:
+    case .dynamicVHD: return Layer(format: found, device: try dynamicVHD(file))
+    case .vdi: return Layer(format: found, device: try virtualBoxImage(file))
+    case .qcow2, .vmdk:
       var place = place
-      if told == nil { place.confinement = try confinement(of: path) }
-      return Layer(format: found, device: try QCOW2Image(file, place, &self))
+      if told == nil { place.confinement = try confinement(of: path, found) }
+      let device: any BlockDevice =
+        found == .qcow2
+        ? try QCOW2Image(file, place, &self).device : try VMDKImage(file, place, &self).device
+      return Layer(format: found, device: device)
     }
   }
 
   /// Where an image that is only probed may lead: its own directory, or nowhere.
-  private func confinement(of path: FilePath) throws -> FilePath {
-    let names = ["qcow2", "qcow"]
-    guard let ending = path.extension?.lowercased(), names.contains(ending) else { return "" }
+  private func confinement(of path: FilePath, _ format: DiskImage.Format) throws -> FilePath {
+    guard let ending = path.extension?.lowercased(), format.extensions.contains(ending) else {
+      return ""
+    }
     return parent(of: try realPath(path))
   }
 

@@ -10,13 +10,21 @@ func probedFormat(of file: HostFile) throws -> DiskImage.Format {
   let bytes = try file.bytes(at: 0, count: Int(min(512, file.byteCount)))
   let start = bytes.span.bytes
   if isQCOW(start) { return .qcow2 }
-  let formats: [(magic: StaticString, name: String)] = [
-    ("vhdxfile", "a VHDX image"), ("KDMV", "a VMDK image"),
-    ("<<< ", "a VDI image"), ("QED\0", "a QED image"), ("COWD", "a VMDK image"),
-    ("WithoutFreeSpace", "a Parallels image"), ("WithouFreSpacExt", "a Parallels image"),
-    ("# Disk DescriptorFile", "a VMDK image's descriptor"),
+  let known: [(magic: StaticString, format: DiskImage.Format)] = [
+    ("KDMV", .vmdk), ("# Disk DescriptorFile", .vmdk),
     // The footer's copy at the start, which a fixed VHD does not have.
-    ("conectix", "a dynamic or differencing VHD"),
+    ("conectix", .dynamicVHD),
+  ]
+  for (magic, format) in known where start.starts(with: magic) { return format }
+  if start.starts(with: "<<< "), bytes.count >= 68,
+    try start.littleEndian(at: 64, as: UInt32.self) == 0xBEDA_107F
+  {
+    return .vdi
+  }
+  let formats: [(magic: StaticString, name: String)] = [
+    ("vhdxfile", "a VHDX image"), ("QED\0", "a QED image"), ("<<< ", "a VDI image"),
+    ("COWD", "a VMDK image of an old kind"), ("WithoutFreeSpace", "a Parallels image"),
+    ("WithouFreSpacExt", "a Parallels image"),
   ]
   for format in formats where start.starts(with: format.magic) {
     throw DiskImageError.unsupportedFormat(file.path, format: format.name)

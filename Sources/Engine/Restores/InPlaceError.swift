@@ -9,6 +9,7 @@ package enum InPlaceError: Error, CustomStringConvertible {
   case unfinished(FilePath, machine: String)
   case underWay(FilePath, machine: String)
   case changed(FilePath)
+  case unwritten(FilePath, format: String)
 
   package var description: String {
     switch self {
@@ -31,6 +32,9 @@ package enum InPlaceError: Error, CustomStringConvertible {
       "an in-place restore was stopped (\(path)): run `kluis recover \(machine)`"
     case .underWay(let path, let machine):
       "an in-place restore of \(machine) is under way (\(path)): wait until it has ended"
+    case .unwritten(let path, let format):
+      "\(path) is a \(format) image, which is read and not written: restore the machine with --as, "
+        + "or the disk with `kluis restore disk`"
     case .changed(let path):
       "\(path) was changed since its present state was read, so what differs is not known: nothing "
         + "was done to it; run it again"

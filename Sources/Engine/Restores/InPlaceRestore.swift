@@ -59,6 +59,7 @@ package struct InPlaceRestore {
       guard status.kind == .regular else { throw InPlaceError.noFile(path) }
       try requireUnused(path)
     }
+    for target in targets { _ = try format(of: target) }
   }
 
   /// Refuses two disks in one place, as where the machine's disks have other names now.
@@ -185,15 +186,21 @@ package struct InPlaceRestore {
     var restore = DiskRestore(disk: target.content, target: new)
     restore.workerCount = workerCount
     restore.durably = true
-    let exists = try fileStatus(target.path) != nil
-    if !target.isFile {
-      let format =
-        exists
-        ? try DiskImage(opening: target.path, as: target.told).format.rawValue
-        : target.content.format ?? ""
-      restore.format = ImageFormat(rawValue: format) ?? .raw
-    }
+    restore.format = try format(of: target)
     try restore.run(from: open, progress: progress, cancellation: cancellation)
-    if exists { try copyOwnership(from: target.path, to: new) }
+    if try fileStatus(target.path) != nil { try copyOwnership(from: target.path, to: new) }
+  }
+
+  /// What image the new disk becomes: what the old one is, whether it can be opened or not; what
+  /// the point's was where there is no old one.
+  private func format(of target: Target) throws -> ImageFormat {
+    if target.isFile { return .raw }
+    let exists = try fileStatus(target.path) != nil
+    let found =
+      exists
+      ? try DiskImage.format(of: target.path, as: target.told).rawValue : target.content.format
+    guard let found, found != DiskImage.Format.device.rawValue else { return .raw }
+    if let format = ImageFormat(rawValue: found) { return format }
+    throw InPlaceError.unwritten(target.path, format: found)
   }
 }

@@ -1,5 +1,6 @@
 internal import BlockDevices
 internal import Bytes
+internal import Compression
 
 /// Where the clusters of a qcow2 image lie.
 ///
@@ -10,38 +11,13 @@ internal import Bytes
 /// each 32nd part of it whether it is there and whether it is zeros. Tables are read when they are
 /// needed, in pieces of which the recent ones are kept. Source: QEMU, docs/interop/qcow2.txt,
 /// "Cluster mapping", "Extended L2 Entries".
-struct QCOW2Map {
-  /// How a run of the disk is stored.
-  enum Place: Equatable {
-    case zeros
-    /// Not here, so as what the image is made over has it.
-    case below
-    /// In the data file from this offset on.
-    case stored(at: UInt64)
-    /// A cluster, compressed.
-    case compressed(Compressed)
-
-    /// The same of what begins so many bytes further on in the run.
-    func advanced(by byteCount: UInt64) -> Place {
-      if case .stored(let offset) = self { return .stored(at: offset + byteCount) }
-      return self
-    }
-  }
-
-  /// A compressed cluster: where it begins, and where at the latest it ends.
-  struct Compressed: Hashable {
-    let offset: UInt64
-    let byteCount: Int
-  }
-
-  struct Run {
-    var place: Place
-    var byteCount: UInt64
-  }
-
+struct QCOW2Map: ImageMap {
   private let header: QCOW2Header
   private let file: HostFile
   private let tables: BlockCache
+  private let expanded: ExpandedParts
+
+  var byteCount: UInt64 { header.byteCount }
 
   private static let offsetMask: UInt64 = 0x00FF_FFFF_FFFF_FE00
   private static let copied: UInt64 = 1 << 63
@@ -52,13 +28,10 @@ struct QCOW2Map {
     self.header = header
     self.file = file
     tables = BlockCache(file, blockByteCount: 16 << 10, byteLimit: cacheByteLimit)
+    expanded = ExpandedParts(partByteCount: Int(header.clusterByteCount))
   }
 
-  /// How the bytes from `offset` on are stored: at least the rest of a cluster or its part, more
-  /// where the next ones go on in the same way, and then up to `end` or beyond.
-  ///
-  /// - Parameter offset: within the disk.
-  func run(at offset: UInt64, before end: UInt64) throws -> Run {
+  func run(at offset: UInt64, before end: UInt64) throws -> ImageRun {
     let index = offset / header.l1Span
     let table = try l2Offset(index)
     guard let table else { return try run(withoutTableAt: offset, before: end) }
@@ -67,13 +40,13 @@ struct QCOW2Map {
   }
 
   /// Over all tables that are not there one after the other.
-  private func run(withoutTableAt offset: UInt64, before end: UInt64) throws -> Run {
+  private func run(withoutTableAt offset: UInt64, before end: UInt64) throws -> ImageRun {
     let end = min(end, header.byteCount)
     var position = (offset / header.l1Span + 1) * header.l1Span
     while position < end, try l2Offset(position / header.l1Span) == nil {
       position += header.l1Span
     }
-    return Run(place: .below, byteCount: min(position, header.byteCount) - offset)
+    return ImageRun(place: .below, byteCount: min(position, header.byteCount) - offset)
   }
 
   private func l2Offset(_ index: UInt64) throws -> UInt64? {
@@ -95,7 +68,7 @@ struct QCOW2Map {
     return try block.span.bytes.bigEndian(at: Int(offset % size))
   }
 
-  private func run(in table: UInt64, at offset: UInt64, before end: UInt64) throws -> Run {
+  private func run(in table: UInt64, at offset: UInt64, before end: UInt64) throws -> ImageRun {
     let entrySize = header.hasExtendedEntries ? 16 : 8
     let index = Int(offset >> UInt64(header.clusterBits)) & (header.l2Count - 1)
     let place = table + UInt64(index * entrySize)
@@ -124,12 +97,12 @@ struct QCOW2Map {
   }
 
   /// The rest of the cluster that holds `offset`, or of the part of it that is stored in one way.
-  private func piece(_ entries: RawSpan, _ position: Int, at offset: UInt64) throws -> Run {
+  private func piece(_ entries: RawSpan, _ position: Int, at offset: UInt64) throws -> ImageRun {
     let entry: UInt64 = try entries.bigEndian(at: position)
     let within = offset & (header.clusterByteCount - 1)
     let rest = header.clusterByteCount - within
     if entry & Self.isCompressed != 0 {
-      return Run(place: .compressed(try compressed(entry, at: offset)), byteCount: rest)
+      return ImageRun(place: .compressed(try compressed(entry, at: offset)), byteCount: rest)
     }
     let host = entry & Self.offsetMask
     guard host.isMultiple(of: header.clusterByteCount) else {
@@ -146,12 +119,12 @@ struct QCOW2Map {
       guard header.version >= 3 else {
         throw QCOW2Header.damage(file, "byte \(offset) of the disk is zeros in a way of version 3")
       }
-      return Run(place: .zeros, byteCount: rest)
+      return ImageRun(place: .zeros, byteCount: rest)
     }
-    return Run(place: isThere ? .stored(at: host + within) : .below, byteCount: rest)
+    return ImageRun(place: isThere ? .stored(at: host + within) : .below, byteCount: rest)
   }
 
-  private func part(_ host: UInt64?, _ bitmap: UInt64, at offset: UInt64) throws -> Run {
+  private func part(_ host: UInt64?, _ bitmap: UInt64, at offset: UInt64) throws -> ImageRun {
     let size = header.clusterByteCount / Self.subclusterCount
     let within = offset & (header.clusterByteCount - 1)
     let (stored, zeros) = (bitmap & 0xFFFF_FFFF, bitmap >> 32)
@@ -160,12 +133,14 @@ struct QCOW2Map {
     }
     let number = within / size
     let rest = (number + 1) * size - within
-    if zeros >> number & 1 != 0 { return Run(place: .zeros, byteCount: rest) }
-    guard let host, stored >> number & 1 != 0 else { return Run(place: .below, byteCount: rest) }
-    return Run(place: .stored(at: host + within), byteCount: rest)
+    if zeros >> number & 1 != 0 { return ImageRun(place: .zeros, byteCount: rest) }
+    guard let host, stored >> number & 1 != 0 else {
+      return ImageRun(place: .below, byteCount: rest)
+    }
+    return ImageRun(place: .stored(at: host + within), byteCount: rest)
   }
 
-  private func compressed(_ entry: UInt64, at offset: UInt64) throws -> Compressed {
+  private func compressed(_ entry: UInt64, at offset: UInt64) throws -> ImageRun.Compressed {
     let offsetBits = UInt64(62 - (header.clusterBits - 8))
     let start = entry & ((1 << offsetBits) - 1)
     let sectors = (entry & (Self.isCompressed - 1)) >> offsetBits
@@ -174,21 +149,30 @@ struct QCOW2Map {
         file, "byte \(offset) of the disk lies compressed at \(start), beyond the file's end")
     }
     let end = min((start / 512 + sectors + 1) * 512, file.byteCount)
-    return Compressed(offset: start, byteCount: Int(end - start))
+    return ImageRun.Compressed(offset: start, byteCount: Int(end - start))
   }
-}
 
-extension QCOW2Map.Run {
-  /// Takes what follows as a part of it, where it is stored on in the same way.
-  fileprivate mutating func absorb(_ next: Self) -> Bool {
-    switch (place, next.place) {
-    case (.zeros, .zeros), (.below, .below): break
-    case (.stored(let offset), .stored(let following)) where offset + byteCount == following: break
-    default: return false
+  func expand(
+    _ place: ImageRun.Compressed, at offset: UInt64, into part: inout MutableRawSpan
+  ) throws {
+    try expanded.read(place, at: offset, into: &part) { target in
+      let payload = try file.bytes(at: place.offset, count: place.byteCount)
+      if !expand(payload.span.bytes, into: &target) {
+        throw damage("what is compressed at \(place.offset) does not expand to a cluster")
+      }
     }
-    byteCount += next.byteCount
-    return true
   }
+
+  private func expand(_ payload: RawSpan, into target: inout MutableRawSpan) -> Bool {
+    switch header.compression {
+    case .deflate: return expandRawDeflate(payload, into: &target)
+    case .zstd:
+      var decompressor = Decompressor()
+      return decompressor.expand(payload, codec: .zstd, into: &target) == target.byteCount
+    }
+  }
+
+  func damage(_ reason: String) -> DiskImageError { QCOW2Header.damage(file, reason) }
 }
 
 private func hex(_ value: UInt64) -> String { String(value, radix: 16) }

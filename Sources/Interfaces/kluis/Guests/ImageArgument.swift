@@ -11,9 +11,9 @@ struct ImageArgument {
   /// Said in the help of commands that take images.
   static let help = """
     An image is looked at to see what it is. Since a machine can write anything into a raw disk, \
-    one that looks like an image over another file is read only if its name says so (.qcow2) and \
-    that file lies beside it; raw:PATH, qcow2:PATH or vhd-fixed:PATH says what it is, and is \
-    remembered.
+    one that looks like an image over another file is read only if its name says so (.qcow2, \
+    .vmdk) and that file lies beside it; raw:PATH, qcow2:PATH, vhd-fixed:PATH, vhd-dynamic:PATH, \
+    vmdk:PATH or vdi:PATH says what it is, and is remembered.
     """
 
   init(_ text: String) {
