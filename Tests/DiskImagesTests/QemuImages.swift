@@ -21,8 +21,8 @@ struct QemuImage {
 
   /// Writes, zeroes, discards and compresses here and there.
   ///
-  /// An image that QEMU itself makes a mistake in, and then marks corrupt, is made anew: some of its
-  /// versions do so where clusters are small.
+  /// An image that QEMU itself makes a mistake in, and then marks corrupt, is made anew: some of
+  /// its versions do so where clusters are small.
   func disturb(_ random: inout SeededRandom, as format: String = "qcow2", count: Int = 30) throws {
     try write(&random, as: format, count: count)
     var attempts = 0

@@ -103,7 +103,9 @@ import Vaults
     let bench = try InPlaceBench()
     for name in InPlaceBench.files {
       for kind in [F_RDLCK, F_WRLCK] {
-        let descriptor = open(bench.path(name).string, kind == F_RDLCK ? O_RDONLY : O_RDWR)
+        // A program that another test starts must not hold the lock on.
+        let mode = (kind == F_RDLCK ? O_RDONLY : O_RDWR) | O_CLOEXEC
+        let descriptor = open(bench.path(name).string, mode)
         defer { close(descriptor) }
         // One byte for a permission that is used, from byte 100 on.
         var lock = flock()
