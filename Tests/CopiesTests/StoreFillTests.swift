@@ -63,7 +63,7 @@ import Workers
   @Test("what the store has in another size is copied again")
   func partial() throws {
     try fill()
-    for folder in ObjectFolder.allCases {
+    for folder in [ObjectFolder.packs, .index, .points, .machines] {
       let path = new.paths(in: folder)[0]
       new.place(Array(new.bytes(at: path)!.dropLast()), at: path)
     }
@@ -73,7 +73,7 @@ import Workers
 
   @Test("nothing damaged is handed on: each object comes from a store that has it undamaged")
   func damagedSource() throws {
-    for folder in ObjectFolder.allCases {
+    for folder in [ObjectFolder.packs, .index, .points, .machines] {
       bench.copies[0].flipBit(8 * 70, of: bench.copies[0].paths(in: folder)[0])
     }
     try fill()

@@ -44,15 +44,22 @@ import Testing
     let objects: [(ObjectPath, ObjectFolder)] = [
       (.pack(PackID(digest(1))), .packs), (.segment(digest(2)), .index),
       (.point(machine: "a", name: "b"), .points), (.machine("a"), .machines),
+      (.lock(of: .point(machine: "a", name: "b")), .locks),
+      (.removal(of: .point(machine: "a", name: "b")), .trash), (.tombstone("0f"), .trash),
+      (.lease("0f"), .leases),
     ]
     for (path, home) in objects {
-      for folder in ObjectFolder.allCases where folder != .machines || home == .machines {
+      for folder in ObjectFolder.allCases {
+        // Both are flat folders of documents: a path says which one it is in.
+        let isFlat = [.machines, .leases].contains(folder)
+        if isFlat, folder != home { continue }
         #expect(path.isObject(in: folder) == (folder == home), "\(path) in \(folder)")
       }
     }
     let strangers: [(String, ObjectFolder)] = [
       ("packs/README", .packs), ("index/lost+found", .index), ("points/a/notes.txt", .points),
-      ("machines/a/b.json", .machines), ("machines/a.json~", .machines), ("points/a.json", .points),
+      ("trash/a.json", .trash), ("trash/a/b/c.json", .trash), ("trash/a/b.tombstone", .trash),
+      ("locks/a.json", .locks), ("machines/a/b.json", .machines), ("machines/a.json~", .machines), ("points/a.json", .points),
     ]
     for (text, folder) in strangers {
       #expect(!ObjectPath(listed: text).isObject(in: folder), "\(text)")

@@ -74,6 +74,41 @@ import Tiers
     #expect(try CheckedDocument.decode(Machine.self, from: fixture("machine.json")) == machine)
   }
 
+  @Test("a machine's policy, and the vault's default, are written and read as ever")
+  func policies() throws {
+    var policy = RetentionPolicy()
+    policy.keepLast = 3
+    policy.keepDaily = 7
+    policy.keepWeekly = 4
+    policy.keepMonthly = 12
+    policy.keepYearly = 5
+    policy.keepTags = ["why": "upgrade"]
+    policy.trashDays = 30
+    var machine = Machine(name: "web01", disks: [.init(name: "root", source: "/images/web01.img")])
+    machine.policy = policy
+    try expectFixture("machine-with-policy.json", holds: CheckedDocument.encode(machine))
+    let found = try CheckedDocument.decode(
+      Machine.self, from: fixture("machine-with-policy.json"))
+    #expect(found == machine)
+    let fallback = RetentionDefault(policy: policy, updated: time)
+    try expectFixture("default-policy.json", holds: CheckedDocument.encode(fallback))
+    #expect(
+      try CheckedDocument.decode(RetentionDefault.self, from: fixture("default-policy.json"))
+        == fallback)
+  }
+
+  @Test("what is told of a deleted point and of a locked one is written and read as ever")
+  func removals() throws {
+    let until = Timestamp(secondsSince1970: time.secondsSince1970 + 14 * 86_400)
+    let removal = Removal(removed: time, until: until, isExpiry: true, updated: time)
+      .holding(CheckedDocument.encode(point))
+    try expectFixture("removal.json", holds: CheckedDocument.encode(removal))
+    #expect(try CheckedDocument.decode(Removal.self, from: fixture("removal.json")) == removal)
+    let lock = PointLock(until: until, updated: time)
+    try expectFixture("lock.json", holds: CheckedDocument.encode(lock))
+    #expect(try CheckedDocument.decode(PointLock.self, from: fixture("lock.json")) == lock)
+  }
+
   // MARK: encrypted vaults
 
   /// Nonces and salts are random, so what is sealed is only read; see Fixtures/README.md.

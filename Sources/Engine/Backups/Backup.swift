@@ -83,7 +83,10 @@ package struct Backup {
       point.excluded = left.isEmpty ? nil : left
     }
     let latest = try vault.latestForCommit(vault.firstTier, notices: notices)
-    try latest.vault.save(definition(of: point, sources.map(\.format), protected), to: latest.tier)
+    try latest.vault.save(
+      latest.vault.renewed(
+        definition(of: point, sources.map(\.format), protected), notices: notices),
+      to: latest.tier)
     try latest.vault.commit(point, to: latest.tier)
     if let fingerprintDirectory {
       FingerprintAging(cache: fingerprintDirectory.removingLastComponent()).removeUnused()

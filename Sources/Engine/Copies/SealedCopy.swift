@@ -37,8 +37,11 @@ package struct SealedCopy {
     notices: Notices, progress: Progress, cancellation: Cancellation
   ) throws -> Report {
     // Listed before the index is read, so that all that these points need is in it.
+    let removals = try vault.removals(notices: notices)
     let points = try vault.pointFiles(notices: notices).filter {
       $0.tiers.contains(source.name) && !$0.tiers.contains(target.name)
+        // Whether it was brought back since takes the key to tell.
+        && !removals.tell(of: $0.path)
     }
     let open = try vault.openForWriting(
       target, notices: notices, progress: progress, cancellation: cancellation)

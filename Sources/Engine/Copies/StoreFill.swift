@@ -45,7 +45,7 @@ package struct StoreFill {
       try store.put(bytes.span.bytes, at: object.path)
     }
     let documents = DocumentCoder(source.tier.protection)
-    for folder in [ObjectFolder.points, .machines] {
+    for folder in [ObjectFolder.locks, .trash, .points, .machines] {
       for object in try lacking(in: folder) {
         guard let found = goodDocument(object.path, among: source.tier.stores, documents) else {
           continue

@@ -102,7 +102,7 @@ struct ScrubContents {
     _ store: any Store, of tier: Tier
   ) throws(StoreError) -> ScrubbedStore {
     var scrubbed = ScrubbedStore(tier: tier, store: store)
-    for folder in ObjectFolder.allCases {
+    for folder in ObjectFolder.kept {
       for object in try store.list(folder) {
         if object.path.isObject(in: folder) {
           scrubbed.objects[object.path] = object.byteCount

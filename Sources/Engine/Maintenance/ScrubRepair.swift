@@ -50,12 +50,14 @@ struct ScrubRepair: ~Copyable {
       store.objects = scrubbed.objects.count
       store.bytes = scrubbed.objects.values.reduce(0, +)
       store.foreign = scrubbed.foreign.map(\.description).sorted()
+      // What is nowhere any more was merged, deleted or reclaimed since it was listed; a pack that
+      // is lost is named by the index.
       for (path, reason) in damaged[scrubbed.store.name] ?? [:]
-      where path.segment == nil || isAnywhereNow(path, in: scrubbed.tier) {
+      where isAnywhereNow(path, in: scrubbed.tier) {
         store.problems.append(
           Scrub.Problem(kind: .damaged, object: path.description, reason: reason))
       }
-      store.problems += missing(from: number).map {
+      store.problems += try missing(from: number).map {
         Scrub.Problem(
           kind: .missing, object: $0.description, reason: "others of its tier have it")
       }
@@ -102,12 +104,14 @@ struct ScrubRepair: ~Copyable {
   // MARK: what is missing
 
   /// What other stores of the same tier have, and this one does not have even now.
-  private func missing(from number: Int) -> [ObjectPath] {
+  private func missing(from number: Int) throws(StoreError) -> [ObjectPath] {
     let own = contents.stores[number]
     var expected: Set<ObjectPath> = []
     for other in contents.stores(of: own.tier.name) where other != number {
       expected.formUnion(contents.stores[other].objects.keys)
     }
+    // A store that was away may hold points that were deleted since.
+    expected.subtract(try vault.hiddenPoints(in: own.tier, notices: notices))
     // A backup that runs meanwhile may have put it here since, or merged a segment away.
     func isMissing(_ path: ObjectPath) -> Bool {
       let isHereNow = (try? own.store.byteCount(of: path)) != nil

@@ -31,6 +31,7 @@ struct Kluis: ParsableCommand {
       Stats.self, Restore.self, Create.self, Recover.self, Replaced.self, DrillCommand.self,
       Verify.self,
       ScrubCommand.self, AddCopy.self, ReplaceCopy.self, Convert.self, RebuildIndex.self, Copy.self,
+      PolicyCommand.self, Expire.self, Delete.self, Undelete.self, Lock.self,
       KeyCommand.self, VolumesCommand.self, List.self, Cat.self, Find.self,
       Diff.self, Versions.self,
     ])

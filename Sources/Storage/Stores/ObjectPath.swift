@@ -33,6 +33,35 @@ package struct ObjectPath: Hashable, Comparable, Sendable, CustomStringConvertib
 
   package static func machine(_ name: String) -> ObjectPath { ObjectPath("machines/\(name).json") }
 
+  /// Where it is told that a point was deleted, with the point as long as it can come back.
+  ///
+  /// - Parameter point: where the point lies, or lay.
+  package static func removal(of point: ObjectPath) -> ObjectPath { point.moved(to: .trash) }
+
+  /// Where it is told until when a point cannot be deleted.
+  package static func lock(of point: ObjectPath) -> ObjectPath { point.moved(to: .locks) }
+
+  /// Where it is told which packs are on their way out.
+  package static func tombstone(_ name: String) -> ObjectPath {
+    ObjectPath("trash/\(name).tombstone")
+  }
+
+  /// Where a writer tells that it is at work.
+  package static func lease(_ name: String) -> ObjectPath { ObjectPath("leases/\(name).json") }
+
+  /// The mark of a lease that was taken for ended.
+  package static func brokenLease(_ name: String) -> ObjectPath {
+    ObjectPath("leases/\(name).broken.json")
+  }
+
+  /// Whether this is such a mark.
+  package var isBrokenLease: Bool { isObject(in: .leases) && description.hasSuffix(".broken.json") }
+
+  private func moved(to folder: ObjectFolder) -> ObjectPath {
+    let rest = description.drop { $0 != "/" }
+    return ObjectPath(folder.rawValue + rest)
+  }
+
   /// The name without the directories and without `suffix`; nil where it does not end so.
   package func name(without suffix: String) -> Substring? {
     let name = description.split(separator: "/").last ?? ""
@@ -52,9 +81,27 @@ package struct ObjectPath: Hashable, Comparable, Sendable, CustomStringConvertib
   }
 
   /// The machine and the name of the point that lies here; nil where the path is not a point's.
-  package var point: (machine: String, name: String)? {
+  package var point: (machine: String, name: String)? { nameOfPoint(in: .points) }
+
+  /// The point that a document in `trash` or `locks` is about; nil where it is about none.
+  package var subject: ObjectPath? {
+    guard nameOfPoint(in: .trash) != nil || nameOfPoint(in: .locks) != nil else { return nil }
+    return moved(to: .points)
+  }
+
+  /// The name of the tombstone that lies here; nil where the path is not a tombstone's.
+  package var tombstone: String? {
+    guard let name = name(without: ".tombstone"), self == .tombstone(String(name)) else {
+      return nil
+    }
+    return String(name)
+  }
+
+  private func nameOfPoint(in folder: ObjectFolder) -> (machine: String, name: String)? {
     let parts = description.split(separator: "/", omittingEmptySubsequences: false)
-    guard parts.count == 3, parts[0] == "points", parts[2].hasSuffix(".json") else { return nil }
+    guard parts.count == 3, parts[0] == folder.rawValue, parts[2].hasSuffix(".json") else {
+      return nil
+    }
     return (String(parts[1]), String(parts[2].dropLast(".json".count)))
   }
 
@@ -64,7 +111,10 @@ package struct ObjectPath: Hashable, Comparable, Sendable, CustomStringConvertib
     case .packs: pack != nil
     case .index: segment != nil
     case .points: point != nil
-    case .machines: description.hasSuffix(".json") && description.count { $0 == "/" } == 1
+    case .machines, .leases:
+      description.hasSuffix(".json") && description.count { $0 == "/" } == 1
+    case .trash: nameOfPoint(in: .trash) != nil || tombstone != nil
+    case .locks: nameOfPoint(in: .locks) != nil
     }
   }
 
@@ -76,7 +126,10 @@ package struct ObjectPath: Hashable, Comparable, Sendable, CustomStringConvertib
 
 /// The parts of a store, one directory each.
 package enum ObjectFolder: String, CaseIterable, Sendable {
-  case packs, index, points, machines
+  case packs, index, points, machines, locks, trash, leases
+
+  /// What is kept: everything but who is writing now.
+  package static let kept: [ObjectFolder] = allCases.filter { $0 != .leases }
 }
 
 /// An object as a listing shows it.

@@ -74,41 +74,57 @@ package func goodDocument(
 package let documentByteLimit = 16 << 20
 
 extension Vault {
-  /// Gives each store that is written to the points and machines that it misses.
+  /// Gives each store that is written to the documents that it misses, and takes points from it
+  /// that were deleted while it was away.
   ///
   /// Only after packs and index: a point says that all it names is there. Without the vault's key
-  /// nothing that is undamaged is written over, since a forged one cannot be told from it.
+  /// nothing that is undamaged is written over or taken away, since a forged document cannot be
+  /// told from it.
   ///
   /// - Parameter excluded: stores that get nothing.
   package func levelDocuments(
     of tier: Tier, besides excluded: [any Store] = [], notices: Notices
   ) throws(StoreError) {
+    let targets = tier.writable.filter { store in !excluded.contains { $0 === store } }
+    var hidden: Set<ObjectPath> = []
+    if !protection.isLocked {
+      hidden = try adoptDecisions(for: tier, in: targets, notices: notices)
+    }
     guard tier.copyCount > 1 else { return }
-    for folder in [ObjectFolder.points, .machines] {
-      var sizes: [ObjectPath: [UInt64]] = [:]
-      var holders: [ObjectPath: [any Store]] = [:]
-      for (store, objects) in try list(folder, of: tier.stores, notices: notices) {
-        for object in objects where object.path.isObject(in: folder) {
-          sizes[object.path, default: []].append(object.byteCount)
-          holders[object.path, default: []].append(store)
-        }
+    for folder in [ObjectFolder.locks, .trash, .points, .machines] {
+      try level(folder, of: tier, in: targets, besides: hidden, notices: notices)
+    }
+  }
+
+  private func level(
+    _ folder: ObjectFolder, of tier: Tier, in targets: [any Store], besides hidden: Set<ObjectPath>,
+    notices: Notices
+  ) throws(StoreError) {
+    var sizes: [ObjectPath: [UInt64]] = [:]
+    var holders: [ObjectPath: [any Store]] = [:]
+    for (store, objects) in try list(folder, of: tier.stores, notices: notices) {
+      for object in objects
+      where object.path.isObject(in: folder) && object.path.tombstone == nil {
+        sizes[object.path, default: []].append(object.byteCount)
+        holders[object.path, default: []].append(store)
       }
-      for (path, stores) in holders.sorted(by: { $0.key < $1.key }) {
-        // A point never changes, so equal sizes will do; a machine may have changed in place.
-        let isLevel = sizes[path]?.count == tier.stores.count && Set(sizes[path] ?? []).count == 1
-        if isLevel, folder == .points { continue }
-        let copies = goodCopies(of: path, in: stores)
-        let newest = copies.max { ($0.updated ?? 0) < ($1.updated ?? 0) }
-        guard let newest else { continue }
-        for store in tier.writable where !excluded.contains(where: { $0 === store }) {
-          let own = copies.first { $0.store === store }
-          if let own, own.bytes == newest.bytes || protection.isLocked { continue }
-          let isDone: Void? = try tier.attempt(store) { () throws(StoreError) in
-            try store.put(newest.bytes.span.bytes, at: path)
-          }
-          if isDone != nil {
-            notices.add("store \(store.name) lacked \(path), and was caught up")
-          }
+    }
+    for (path, stores) in holders.sorted(by: { $0.key < $1.key }) where !hidden.contains(path) {
+      // A point never changes, and what is told of a deleted one has another size when it does, so
+      // equal sizes will do; other documents may have changed in place.
+      let isLevel = sizes[path]?.count == tier.stores.count && Set(sizes[path] ?? []).count == 1
+      if isLevel, folder == .points || folder == .trash { continue }
+      let copies = goodCopies(of: path, in: stores)
+      let newest = copies.max { ($0.updated ?? 0) < ($1.updated ?? 0) }
+      guard let newest else { continue }
+      for store in targets {
+        let own = copies.first { $0.store === store }
+        if let own, own.bytes == newest.bytes || protection.isLocked { continue }
+        let isDone: Void? = try tier.attempt(store) { () throws(StoreError) in
+          try store.put(newest.bytes.span.bytes, at: path)
+        }
+        if isDone != nil {
+          notices.add("store \(store.name) lacked \(path), and was caught up")
         }
       }
     }

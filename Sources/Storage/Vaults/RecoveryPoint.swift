@@ -142,6 +142,8 @@ package struct Machine: Codable, Sendable, Equatable {
   package var definitionSource: String?
   /// Which of its disks are taken; nil for all.
   package var selection: DiskSelection?
+  /// What is kept of its points; nil where the vault's default holds.
+  package var policy: RetentionPolicy?
   /// When this was written: where two copies differ, the later one holds.
   package var updated: Timestamp?
 

@@ -44,6 +44,10 @@ extension Vault {
         found[path, default: PointFile(path: path, tiers: [])].tiers.append(tier.name)
       }
     }
+    if !protection.isLocked {
+      let removals = try removals(notices: notices)
+      found = found.filter { !removals.hides($0.key) }
+    }
     return found.values.sorted { a, b in
       (a.time?.secondsSince1970 ?? 0, a.path) < (b.time?.secondsSince1970 ?? 0, b.path)
     }
@@ -57,9 +61,11 @@ extension Vault {
     let folder = try machine.map { try folderName(of: $0) }
     var found: [ObjectPath: ListedPoint] = [:]
     var damaged: Set<ObjectPath> = []
+    let removals = try removals(notices: notices)
     for tier in tiers where !tier.stores.isEmpty {
       let holders = try tier.holders(of: .points, notices: notices)
       for (path, stores) in holders where path.point?.machine == folder ?? path.point?.machine {
+        if removals.hides(path) { continue }
         guard let point = readPoint(path, from: stores, notices: notices, healing: healing) else {
           damaged.insert(path)
           continue
@@ -93,7 +99,7 @@ extension Vault {
 
   /// How a machine is called in the paths of the stores: by its name, which an encrypted vault
   /// hides.
-  private func folderName(of machine: String) throws(LockedError) -> String {
+  func folderName(of machine: String) throws(LockedError) -> String {
     try requireKey()
     return protection.keys?.pseudonym(of: machine) ?? machine
   }

@@ -11,6 +11,7 @@ struct Points: ParsableCommand {
         kluis points
         kluis points web01 --json
         kluis points web01 --consistency application-consistent
+        kluis points --deleted
       """)
 
   @ParentCommand var kluis: Kluis
@@ -25,9 +26,13 @@ struct Points: ParsableCommand {
   @Option(help: "Only these: crash-consistent or application-consistent.")
   var consistency: RecoveryPoint.Consistency?
 
+  @Flag(help: "Those that were deleted, and can be brought back with `kluis undelete`.")
+  var deleted = false
+
   func run() throws {
     try Session.run([kluis.shared, shared], harmless: "Nothing was changed.") { session in
       let vault = try session.openVault()
+      if deleted { return try showDeleted(vault, session) }
       try tier.check(in: vault)
       let all = tier.chosen(try vault.points(of: machine, notices: session.notices))
       let listed = all.filter { $0.point.consistency == consistency ?? $0.point.consistency }
@@ -48,6 +53,40 @@ struct Points: ParsableCommand {
       }
       print(table.text)
     }
+  }
+
+  private func showDeleted(_ vault: Vault, _ session: Session) throws {
+    let all = try vault.deletedPoints(of: machine, now: .now, notices: session.notices)
+    let listed = all.filter { $0.point.consistency == consistency ?? $0.point.consistency }
+    if session.options.json { return try printJSON(listed.map(DeletedReport.init)) }
+    if listed.isEmpty { return print("no deleted points") }
+    var table = Table(["point", "deleted", "by", "comes back until"])
+    for entry in listed {
+      table.add([
+        entry.point.id, entry.removal.removed.description,
+        entry.removal.isExpiry ? "expire" : "delete", entry.removal.until.description,
+      ])
+    }
+    print(table.text)
+  }
+}
+
+/// A point in the trash as `--json` shows it.
+private struct DeletedReport: Encodable {
+  let id: String
+  let machine: String
+  let time: Timestamp
+  let deleted: Timestamp
+  let until: Timestamp
+  let isExpiry: Bool
+
+  init(_ deleted: DeletedPoint) {
+    id = deleted.point.id
+    machine = deleted.point.machine
+    time = deleted.point.time
+    self.deleted = deleted.removal.removed
+    until = deleted.removal.until
+    isExpiry = deleted.removal.isExpiry
   }
 }
 

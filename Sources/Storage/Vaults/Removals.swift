@@ -1,0 +1,149 @@
+internal import Hashing
+package import Stores
+package import Tiers
+
+/// What the tiers of a vault tell of points that were deleted, as it was at one moment.
+///
+/// Only names are listed; a document is read when it is asked for.
+package struct Removals {
+  private let documents: DocumentCoder
+  private let notices: Notices
+  private var holders: [ObjectPath: [any Store]] = [:]
+
+  /// - Parameter tiers: those that are looked at.
+  init(in tiers: [Tier], _ documents: DocumentCoder, notices: Notices) throws(StoreError) {
+    self.documents = documents
+    self.notices = notices
+    for tier in tiers where !tier.stores.isEmpty {
+      for (path, stores) in try tier.holders(of: .trash, notices: notices) {
+        guard let point = path.subject else { continue }
+        holders[point, default: []] += stores
+      }
+    }
+  }
+
+  /// The points of which something is told.
+  var points: Set<ObjectPath> { Set(holders.keys) }
+
+  /// Whether it is told of a point that it was deleted, or brought back after that.
+  package func tell(of point: ObjectPath) -> Bool { holders[point] != nil }
+
+  /// What was told last of a point; nil where nothing is, or nothing that can be read.
+  package func newest(of point: ObjectPath) -> Removal? {
+    let path = ObjectPath.removal(of: point)
+    var newest: Removal?
+    for store in holders[point] ?? [] {
+      guard let bytes = try? store.readAll(path, limit: documentByteLimit),
+        let removal = try? documents.decode(Removal.self, from: bytes, at: path)
+      else {
+        notices.add("\(path) in store \(store.name) is damaged: `kluis scrub --repair` heals it")
+        continue
+      }
+      if newest.map({ removal.holds(over: $0) }) ?? true { newest = removal }
+    }
+    return newest
+  }
+
+  /// Whether a point whose file lies in a store is not to be listed. One of which nothing can be
+  /// read is.
+  package func hides(_ point: ObjectPath) -> Bool {
+    holders[point] != nil && newest(of: point)?.hidesPoint == true
+  }
+}
+
+/// A point that was deleted and can be brought back.
+package struct DeletedPoint: Sendable {
+  package let point: RecoveryPoint
+  package let removal: Removal
+}
+
+extension Vault {
+  /// - Parameter tiers: those that are looked at; all by default.
+  package func removals(in tiers: [Tier]? = nil, notices: Notices) throws(StoreError) -> Removals {
+    try Removals(in: tiers ?? self.tiers, documents, notices: notices)
+  }
+
+  /// The points in the trash, oldest first.
+  ///
+  /// - Parameter machine: only this one's.
+  /// - Throws: ``StoreError``, ``LockedError``.
+  package func deletedPoints(
+    of machine: String? = nil, now: Timestamp, notices: Notices
+  ) throws -> [DeletedPoint] {
+    let folder = try machine.map { try folderName(of: $0) }
+    try requireKey()
+    let removals = try removals(notices: notices)
+    var found: [DeletedPoint] = []
+    for path in removals.points where path.point?.machine == folder ?? path.point?.machine {
+      guard let removal = removals.newest(of: path), removal.isKept(at: now),
+        let point = point(in: removal, at: path)
+      else { continue }
+      found.append(DeletedPoint(point: point, removal: removal))
+    }
+    return found.sorted { ($0.point.time, $0.point.id) < ($1.point.time, $1.point.id) }
+  }
+
+  /// The point that lies in the trash; nil where there is none that can be read.
+  func point(in removal: Removal, at path: ObjectPath) -> RecoveryPoint? {
+    guard let document = removal.document,
+      let point = try? documents.decode(RecoveryPoint.self, from: Array(document), at: path),
+      point.isSound, (try? self.path(of: point)) == path
+    else { return nil }
+    return point
+  }
+
+  // MARK: deleting
+
+  /// Takes a point out of the list; until its time in the trash is over it can be brought back.
+  ///
+  /// Tells every tier but the secondary one, which follows with the next replication.
+  /// - Parameter isExpiry: whether a policy does it.
+  /// - Throws: ``RemovalError/locked(_:until:)``, ``TierError``, ``StoreError``.
+  package func delete(
+    _ point: RecoveryPoint, isExpiry: Bool, trashDays: Int, now: Timestamp, notices: Notices
+  ) throws {
+    let path = try path(of: point)
+    if let lock = try lock(of: point, notices: notices), lock.until > now {
+      throw RemovalError.locked(point.id, until: lock.until)
+    }
+    let told = try tiersToTell(notices: notices)
+    let known = try removals(notices: notices).newest(of: path)
+    let removal = Removal(
+      removed: now,
+      until: Timestamp(secondsSince1970: now.secondsSince1970 + Int64(trashDays) * 86_400),
+      isExpiry: isExpiry, updated: later(than: known?.updated, now))
+    // The trash first: a point that is nowhere cannot be brought back.
+    for tier in told {
+      let document = goodDocument(path, among: tier.stores, documents)?.bytes
+      try tier.put(encoded(removal.holding(document), at: path), at: .removal(of: path))
+    }
+    for tier in told { try tier.delete(path) }
+  }
+
+  /// Brings a point back into the list, in the tiers that had it.
+  ///
+  /// - Throws: ``RemovalError``, ``TierError``, ``StoreError``.
+  package func undelete(_ deleted: DeletedPoint, now: Timestamp, notices: Notices) throws {
+    let path = try path(of: deleted.point)
+    let told = try tiersToTell(notices: notices)
+    // What the point needs is on all copies then, and stays, whoever reclaims meanwhile.
+    for tier in told { _ = try openForWriting(tier, notices: notices) }
+    guard let known = try removals(notices: notices).newest(of: path), known.state == .removed else {
+      throw RemovalError.notDeleted(deleted.point.id)
+    }
+    guard known.isKept(at: now) else { throw RemovalError.over(deleted.point.id) }
+    let restored = try encoded(
+      known.holding(nil).ended(as: .restored, updated: later(than: known.updated, now)), at: path)
+    for tier in told {
+      guard let document = try removals(in: [tier], notices: notices).newest(of: path)?.document
+      else { continue }
+      try tier.put(Array(document), at: path)
+    }
+    for tier in told { try tier.put(restored, at: .removal(of: path)) }
+  }
+
+  func encoded(_ removal: Removal, at path: ObjectPath) throws -> [UInt8] {
+    let place = ObjectPath.removal(of: path)
+    return try documents.encode(removal, at: place, updated: removal.updated)
+  }
+}
