@@ -199,7 +199,7 @@ import Workers
       try expectSound(points, in: .vault, "round \(round), bit \(bit)")
       bench.snapshots.flipBit(bit, of: path)
       for copy in bench.copies {
-        for folder in ObjectFolder.allCases {
+        for folder in ObjectFolder.kept {
           for path in copy.paths(in: folder) { copy.drop(path) }
         }
       }

@@ -43,11 +43,13 @@ struct ScrubBench {
   var stores: [MemoryStore] { vault.tiers.count > 1 ? copies + [far] : copies }
 
   @discardableResult
-  func backUp(_ bytes: [UInt8]) throws -> RecoveryPoint {
+  func backUp(_ bytes: [UInt8], in other: Vault? = nil) throws -> RecoveryPoint {
     let image = directory.appending("disk.img")
     try writeFile(bytes, to: image)
     return try Backup(machine: "web01", sources: [Backup.Source(name: "root", path: image)])
-      .run(vault: vault, notices: notices, progress: Progress(), cancellation: Cancellation())
+      .run(
+        vault: other ?? vault, notices: notices, progress: Progress(),
+        cancellation: Cancellation())
   }
 
   func replicate(_ points: [RecoveryPoint]) throws {
@@ -87,7 +89,7 @@ struct ScrubBench {
 
   func contents(of store: MemoryStore) -> [ObjectPath: [UInt8]] {
     var found: [ObjectPath: [UInt8]] = [:]
-    for folder in ObjectFolder.allCases {
+    for folder in ObjectFolder.kept {
       for path in store.paths(in: folder) { found[path] = store.bytes(at: path) }
     }
     return found

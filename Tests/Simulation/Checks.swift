@@ -22,7 +22,7 @@ extension World {
     if chosen.count > limit { chosen.removeLast(chosen.count - limit) }
     guard !chosen.isEmpty, stores.contains(where: { !$0.isAway }) else { return }
     var listed: [Int: ListedPoint] = [:]
-    for point in try vault.points(notices: notices) {
+    for point in try everyPoint(of: vault, notices) {
       let path = try vault.path(of: point.point)
       guard let number = numbers[path] else { throw Violation("\(path) is nobody's point") }
       listed[number] = point
@@ -31,6 +31,28 @@ extension World {
       try check(number, listed[number], vault, notices)
       if random.below(3) == 0 { try checkOneStore(number, listed[number], notices, &random) }
     }
+  }
+
+  /// The points that are listed, and those in the trash, which are promised as well: the tiers
+  /// that keep what they need are known from their promises.
+  private func everyPoint(of vault: Vault, _ notices: Notices) throws -> [ListedPoint] {
+    let now = Timestamp(secondsSince1970: clock)
+    let listed = try vault.points(notices: notices)
+    let deleted = try vault.deletedPoints(now: now, notices: notices).map { deleted in
+      let number = numbers[try vault.path(of: deleted.point)]
+      let promising = tiers.filter { tier in
+        number.map { !promisers(of: $0, in: tier).isEmpty } ?? false
+      }
+      return ListedPoint(point: deleted.point, tiers: promising)
+    }
+    for entry in deleted {
+      guard let number = numbers[try vault.path(of: entry.point)] else { continue }
+      if !points[number].wasDeleted { throw Violation("point \(number) is in the trash") }
+    }
+    return listed
+      + deleted.filter { entry in
+        !entry.tiers.isEmpty && !listed.contains { $0.point.id == entry.point.id }
+      }
   }
 
   private func check(
@@ -42,6 +64,8 @@ extension World {
       throw Violation("point \(number) is not listed, and \(promising) should have it")
     }
     for tier in promising {
+      // A tier that was away learns with the next writing that a point came back.
+      if points[number].wasDeleted, !listed.tiers.contains(tier) { continue }
       guard listed.tiers.contains(tier) else {
         throw Violation("point \(number) is not listed in the \(tier.rawValue) tier")
       }
@@ -67,8 +91,11 @@ extension World {
     guard let listed, !choices.isEmpty else { return }
     let store = choices[random.below(choices.count)]
     let vault = try vault(with: [store], notices)
-    guard try vault.points(notices: notices).contains(where: { $0.point.id == listed.point.id })
-    else { throw Violation("\(store.name) alone does not list point \(number)") }
+    guard try everyPoint(of: vault, notices).contains(where: { $0.point.id == listed.point.id })
+    else {
+      if points[number].wasDeleted { return }
+      throw Violation("\(store.name) alone does not list point \(number)")
+    }
     let open = try OpenTier(try vault.require(store.tier), notices: notices)
     try restore(number, listed.point, from: open, isPromised: true, "\(store.name) alone")
   }

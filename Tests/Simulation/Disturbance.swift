@@ -1,4 +1,5 @@
 import Glibc
+import Maintenance
 import TestSupport
 import Tiers
 import Workers
@@ -10,11 +11,13 @@ enum Disturbance {
   case powerLoss([(store: MemoryStore, puts: Int)])
   /// The user stops the operation, after so many puts into a store.
   case stop(MemoryStore, puts: Int)
+  /// Somebody else reclaims, after so many puts into a store.
+  case reclaim(MemoryStore, puts: Int, isImpatient: Bool, @Sendable () -> Void)
   /// The user stops the operation after a while.
   case stopLater(microseconds: UInt32)
 
   /// - Parameter world: whose stores are disturbed.
-  init(of world: World, random: inout SeededRandom) {
+  init(of world: World, random: inout SeededRandom) throws {
     let present = world.stores.filter { !$0.isAway }
     guard random.below(5) < 2, !present.isEmpty else {
       self = .none
@@ -27,7 +30,13 @@ enum Disturbance {
     let puts = random.below(9)
     let victim = present[random.below(present.count)]
     func memory(_ store: SimulatedStore) -> MemoryStore? { (store.place as? MemoryPlace)?.store }
-    switch random.below(5) {
+    switch random.below(7) {
+    case 5, 6:
+      guard let store = memory(victim) else {
+        self = .none
+        return
+      }
+      self = try .reclaim(of: world, store, puts: puts + 1, random: &random)
     case 0: self = memory(victim).map { .stop($0, puts: puts + 1) } ?? .none
     case 1, 2: self = .powerLoss(memory(victim).map { [($0, puts)] } ?? [])
     default:
@@ -41,6 +50,7 @@ enum Disturbance {
     case .none: break
     case .powerLoss(let stores): for (store, puts) in stores { store.losePower(afterPuts: puts) }
     case .stop(let store, let puts): store.call(afterPuts: puts) { cancellation.request() }
+    case .reclaim(let store, let puts, _, let action): store.call(afterPuts: puts, action)
     case .stopLater(let microseconds):
       return WorkerThread {
         usleep(microseconds)
@@ -54,12 +64,36 @@ enum Disturbance {
     switch self {
     case .none: break
     case .powerLoss(let stores): for (store, _) in stores { store.restorePower() }
-    case .stop(let store, _): store.call(afterPuts: 0, nil)
+    case .stop(let store, _), .reclaim(let store, _, _, _): store.call(afterPuts: 0, nil)
     case .stopLater: timer?.wait()
     }
   }
 
-  var isNone: Bool { if case .none = self { true } else { false } }
+  /// Whether an operation may fail of it. What others free meanwhile harms none, but one that they
+  /// took for ended.
+  var mayFail: Bool {
+    switch self {
+    case .none: false
+    case .reclaim(_, _, let isImpatient, _): isImpatient
+    case .powerLoss, .stop, .stopLater: true
+    }
+  }
+
+  /// - Parameter puts: after how many puts into `store` it begins.
+  private static func reclaim(
+    of world: World, _ store: MemoryStore, puts: Int, random: inout SeededRandom
+  ) throws -> Disturbance {
+    let notices = Notices()
+    let vault = try world.openVault(notices, random: &random)
+    var reclaim = world.makeReclaim(of: vault, notices, &random)
+    let isImpatient = random.below(3) == 0
+    if isImpatient { reclaim.leasePatienceSeconds = 0 }
+    let made = reclaim
+    return .reclaim(store, puts: puts, isImpatient: isImpatient) {
+      // Whatever comes of it, nothing may be lost.
+      _ = try? made.run(progress: Progress(), cancellation: Cancellation())
+    }
+  }
 }
 
 extension Disturbance: CustomStringConvertible {
@@ -70,6 +104,8 @@ extension Disturbance: CustomStringConvertible {
       ", power lost in "
         + stores.map { "\($0.store.name) after \($0.puts)" }
         .joined(separator: ", ")
+    case .reclaim(let store, let puts, let isImpatient, _):
+      ", \(isImpatient ? "impatient " : "")reclaim after \(puts) puts into \(store.name)"
     case .stop(let store, let puts): ", stopped after \(puts) puts into \(store.name)"
     case .stopLater(let microseconds): ", stopped after \(microseconds) µs"
     }

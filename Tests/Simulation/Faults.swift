@@ -48,6 +48,7 @@ extension World {
     store.isSuspect = false
     store.isForgetful = true
     store.promised = []
+    forgetWhatCameBack()
     log.append("\(store.name) is emptied")
   }
 
@@ -58,6 +59,7 @@ extension World {
     store.isSuspect = earlier.isSuspect
     store.isForgetful = earlier.isForgetful
     store.promised = earlier.promised
+    forgetWhatCameBack()
     log.append("\(store.name) is rolled back to points \(earlier.promised.sorted())")
   }
 
@@ -73,6 +75,7 @@ extension World {
     }
     guard !victims.isEmpty else { return }
     store.becomeSuspect()
+    forgetWhatCameBack()
     let contents = try store.place.contents()
     for path in Set(victims).sorted() {
       guard let bytes = contents[path] else { continue }

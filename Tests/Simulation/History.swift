@@ -14,7 +14,9 @@ struct History: Sendable {
     var random = SeededRandom(seed: seed)
     self.seed = seed
     self.isOnDisk = isOnDisk
-    steps = (0..<6 + random.below(12)).map { _ in Step(random: &random) }
+    let isAboutRetention = random.below(2) == 0
+    let count = (isAboutRetention ? 10 : 6) + random.below(12)
+    steps = (0..<count).map { _ in Step(isAboutRetention: isAboutRetention, random: &random) }
   }
 
   private init(_ history: History, steps: [Step]) {
@@ -83,7 +85,7 @@ extension World {
   fileprivate func take(_ step: Step, _ random: inout SeededRandom) throws {
     switch step.kind {
     case .backUp, .backUpOnlySnapshot, .transfer, .replicate, .verify, .scrub, .repair,
-      .resumeRepair, .rebuildIndex, .restore:
+      .resumeRepair, .rebuildIndex, .restore, .delete, .undelete, .reclaim:
       try perform(step.kind, random: &random)
     case .lose, .bringBack, .empty, .remember, .rollBack, .damage, .limit, .relieve:
       try inflict(step.kind, random: &random)
@@ -109,6 +111,7 @@ extension World {
     for kind in [Step.Kind.backUp, .transfer, .replicate] {
       try perform(kind, isDisturbable: false, random: &undisturbed)
     }
-    try checkNow(atMost: 5, &random)
+    try requireNoMoreThanNeeded(&random)
+    try checkNow(&random)
   }
 }

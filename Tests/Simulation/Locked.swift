@@ -28,7 +28,7 @@ extension World {
     let report = try copy.run(
       notices: run.notices, progress: Progress(), cancellation: run.cancellation)
     run.what += " \(report.points.count) points"
-    for number in run.before.promised[.snapshot] ?? [] { run.acknowledged.append((number, .vault)) }
+    acknowledge(promisedIn: .snapshot, as: .vault, &run)
   }
 
   /// Whether an operation failed only since the key was not at hand: a pack is damaged in every

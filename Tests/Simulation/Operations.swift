@@ -19,9 +19,10 @@ extension World {
     _ kind: Step.Kind, isDisturbable: Bool = true, random: inout SeededRandom
   ) throws {
     let disturbance =
-      isDisturbable ? Disturbance(of: self, random: &random) : Disturbance.none
+      isDisturbable ? try Disturbance(of: self, random: &random) : Disturbance.none
     let before = try Situation(of: self)
-    var run = Run(notices: Notices(), isDisturbed: !disturbance.isNone, before: before)
+    var run = Run(notices: Notices(), isDisturbed: disturbance.mayFail, before: before)
+    if case .reclaim = disturbance { run.isAlone = false }
     run.hasKey = !mayLackKey(kind) || !isDisturbable || random.below(2) == 0
     if !run.hasKey { run.what = " without the key" }
     var failure: (any Error)?
@@ -36,7 +37,7 @@ extension World {
     log.append("\(kind)\(run.what)\(disturbance)\(outcome)")
     try noteNewDocuments(since: before, attempt: run.attempt, sealedFrom: run.sealedSource)
     for (number, tier) in run.acknowledged { try acknowledge(number, in: tier) }
-    if let failure, disturbance.isNone, before.isCalm,
+    if let failure, !disturbance.mayFail, before.isCalm,
       try run.hasKey || !isForWantOfKey(failure)
     {
       throw Violation("\(kind) failed though nothing was in its way: \(failure)")
@@ -53,6 +54,8 @@ extension World {
     let cancellation = Cancellation()
     let isDisturbed: Bool
     let before: Situation
+    /// Whether nobody frees anything meanwhile.
+    var isAlone = true
     /// Whether the vault's key is at hand.
     var hasKey = true
     /// Where points come from that are copied without the key.
@@ -87,6 +90,9 @@ extension World {
     case .repair: try repair(vault, &run)
     case .resumeRepair: try resumeRepair(vault, &run)
     case .rebuildIndex: try rebuildIndex(vault, run)
+    case .delete: try delete(vault, &run, &random)
+    case .undelete: try undelete(vault, &run, &random)
+    case .reclaim: try reclaim(vault, &run, &random)
     case .restore: try check(vault, run.notices, atMost: 1, &random)
     default: preconditionFailure("\(kind) is no operation")
     }
@@ -151,7 +157,14 @@ extension World {
     let missing = listed.filter { $0.tiers.contains(.snapshot) && !$0.tiers.contains(.vault) }
     run.what = " \(missing.count) points"
     try copy(missing.map(\.point), to: .vault, from: .snapshot, vault, run)
-    for number in run.before.promised[.snapshot] ?? [] { run.acknowledged.append((number, .vault)) }
+    acknowledge(promisedIn: .snapshot, as: .vault, &run)
+  }
+
+  /// Notes that a tier has all points now that another one promised.
+  func acknowledge(promisedIn source: Tier.Name, as target: Tier.Name, _ run: inout Run) {
+    for number in run.before.promised[source] ?? [] where !points[number].wasDeleted {
+      run.acknowledged.append((number, target))
+    }
   }
 
   private func copy(
@@ -174,9 +187,7 @@ extension World {
     let replication = Replication(vault: vault, notices: run.notices)
     let report = try replication.run(progress: Progress(), cancellation: run.cancellation)
     run.what += " \(report.pointCount) points"
-    for number in run.before.promised[.vault] ?? [] {
-      run.acknowledged.append((number, .secondary))
-    }
+    acknowledge(promisedIn: .vault, as: .secondary, &run)
     guard try replication.status().lastSync != nil else {
       throw Violation("there is no time of the last synchronisation after one")
     }
@@ -219,7 +230,9 @@ extension World {
 
   private func rebuildIndex(_ vault: Vault, _ run: Run) throws {
     for tier in vault.tiers where !tier.stores.isEmpty {
-      var rebuild = IndexRebuild(tier, notices: run.notices)
+      let tombstones = try vault.holdLease(on: tier, notices: run.notices)
+      var rebuild = IndexRebuild(
+        tier, notices: run.notices, tombstoned: Set(tombstones.values.flatMap(\.packIDs)))
       try rebuild.run(progress: Progress(), cancellation: run.cancellation)
     }
   }

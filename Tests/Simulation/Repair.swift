@@ -11,7 +11,7 @@ extension World {
   /// `scrub --repair` from the start; where nothing stops it, all copies are good and equal then.
   func repair(_ vault: Vault, _ run: inout Run) throws {
     let before = try Holdings(of: self)
-    let isWhole = !run.isDisturbed && stores.allSatisfy { !$0.isAway && !$0.isLimited }
+    let isWhole = !run.isDisturbed && run.isAlone && stores.allSatisfy { !$0.isAway && !$0.isLimited }
     let hasKey = run.hasKey
     var scrub = Scrub(vault, notices: run.notices)
     scrub.repairs = true
@@ -22,7 +22,8 @@ extension World {
     run.after = { [self] _ in
       let after = try Holdings(of: self)
       try after.requireEqualCopies(hasKey: hasKey)
-      try after.requireWhatWasGood(in: before)
+      let deleted = Set(points.filter(\.wasDeleted).compactMap(\.path))
+      try after.requireWhatWasGood(in: before, besides: deleted)
       try requireCleanScrub(after, vault)
       // Without the key nothing is forgotten of a pack that is damaged everywhere, and so nothing
       // may lean on a tier that has one.
@@ -122,9 +123,9 @@ struct Holdings {
 
   /// What a tier had, and some store of any tier had good, it has good now. Index segments are
   /// made anew where none is good, and replaced by larger ones.
-  func requireWhatWasGood(in before: Holdings) throws {
+  func requireWhatWasGood(in before: Holdings, besides deleted: Set<ObjectPath>) throws {
     for store in before.stores {
-      for path in store.contents.keys where path.segment == nil {
+      for path in store.contents.keys where path.segment == nil && !deleted.contains(path) {
         if before.isGood(path, in: nil), !isGood(path, in: store.tier) {
           throw Violation("a repair left \(path) in the \(store.tier.rawValue) tier damaged")
         }

@@ -22,7 +22,7 @@ final class SimulatedStore {
     let contents: [ObjectPath: [UInt8]]
     let isSuspect: Bool
     let isForgetful: Bool
-    let promised: Set<Int>
+    var promised: Set<Int>
   }
 
   init(_ tier: Tier.Name, at place: any StorePlace) {

@@ -55,8 +55,10 @@ extension World {
           numbers[path] = attempt
           points[attempt].path = path
         }
-        guard let number = numbers[path] else { continue }
-        let isNewInTier = before.paths[store.tier]?.contains(path) != true
+        guard let number = numbers[path], !points[number].isGone else { continue }
+        // One that came back is there whole only where it was so before.
+        let isNewInTier =
+          before.paths[store.tier]?.contains(path) != true && !points[number].wasDeleted
         if let sealedSource, isNewInTier, before.promised[sealedSource]?.contains(number) != true {
           forgotten[store.tier, default: []].insert(number)
           continue

@@ -6,7 +6,7 @@ struct Step: Sendable, CustomStringConvertible {
   enum Kind: String, CaseIterable, Sendable {
     // Operations.
     case backUp, backUpOnlySnapshot, transfer, replicate, verify, scrub, repair, resumeRepair
-    case rebuildIndex, restore
+    case rebuildIndex, restore, delete, undelete, reclaim
     // Faults.
     case lose, bringBack, empty, remember, rollBack, damage, limit, relieve
     // Looking whether all is as promised.
@@ -23,7 +23,9 @@ struct Step: Sendable, CustomStringConvertible {
     case .backUpOnlySnapshot: 5
     case .transfer, .replicate, .repair: 7
     case .verify, .scrub, .rebuildIndex, .remember, .limit: 3
-    case .resumeRepair: 2
+    case .resumeRepair, .undelete: 2
+    case .delete: 9
+    case .reclaim: 8
     case .restore, .empty, .check: 4
     case .rollBack: 4
     case .lose: 8
@@ -33,12 +35,32 @@ struct Step: Sendable, CustomStringConvertible {
     }
   }
 
+  /// How often a kind comes where most of it is about deleting and freeing.
+  private static func weightInRetention(of kind: Kind) -> Int {
+    switch kind {
+    case .backUp: 32
+    case .delete: 24
+    case .reclaim: 24
+    case .undelete, .transfer, .replicate: 6
+    case .bringBack: 5
+    case .lose, .check: 4
+    case .repair, .rebuildIndex, .empty, .damage: 2
+    case .backUpOnlySnapshot, .remember, .rollBack, .verify, .scrub, .restore: 1
+    case .resumeRepair, .limit, .relieve: 0
+    }
+  }
+
   private static let choices = Kind.allCases.flatMap { kind in
     [Kind](repeating: kind, count: weight(of: kind))
   }
 
-  init(random: inout SeededRandom) {
-    kind = Self.choices[random.below(Self.choices.count)]
+  private static let choicesInRetention = Kind.allCases.flatMap { kind in
+    [Kind](repeating: kind, count: weightInRetention(of: kind))
+  }
+
+  init(isAboutRetention: Bool, random: inout SeededRandom) {
+    let choices = isAboutRetention ? Self.choicesInRetention : Self.choices
+    kind = choices[random.below(choices.count)]
     seed = random.next()
   }
 

@@ -43,7 +43,8 @@ final class MemoryPlace: StorePlace {
   func contents() -> [ObjectPath: [UInt8]] {
     var contents = store.contents
     for path in [ObjectPath.scrubState, .lastSync] { contents[path] = nil }
-    return contents
+    // Who writes is no part of what is kept.
+    return contents.filter { !$0.key.description.hasPrefix("\(ObjectFolder.leases.rawValue)/") }
   }
 
   func place(_ bytes: [UInt8], at path: ObjectPath) { store.place(bytes, at: path) }
@@ -70,7 +71,7 @@ final class DirectoryPlace: StorePlace {
 
   func contents() throws -> [ObjectPath: [UInt8]] {
     var found: [ObjectPath: [UInt8]] = [:]
-    for path in try ObjectFolder.allCases.flatMap(paths) {
+    for path in try ObjectFolder.kept.flatMap(paths) {
       found[path] = try readFile(current.appending(path.description))
     }
     return found

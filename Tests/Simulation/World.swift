@@ -148,6 +148,14 @@ struct SimulatedPoint {
   var path: ObjectPath?
   /// The tiers in which it was acknowledged.
   var acknowledged: Set<Tier.Name> = []
+  /// Whether somebody ever began to delete it, whatever came of it.
+  var wasDeleted = false
+  /// Until when it can be brought back, in seconds since 1970; nil while nobody deleted it.
+  var until: Int64?
+  /// The same, also when it was brought back.
+  var lastUntil: Int64?
+  /// Whether nothing of it is promised any more.
+  var isGone = false
 }
 
 /// Something that must never be.

@@ -59,7 +59,8 @@ import Testing
     let strangers: [(String, ObjectFolder)] = [
       ("packs/README", .packs), ("index/lost+found", .index), ("points/a/notes.txt", .points),
       ("trash/a.json", .trash), ("trash/a/b/c.json", .trash), ("trash/a/b.tombstone", .trash),
-      ("locks/a.json", .locks), ("machines/a/b.json", .machines), ("machines/a.json~", .machines), ("points/a.json", .points),
+      ("locks/a.json", .locks), ("machines/a/b.json", .machines), ("machines/a.json~", .machines),
+      ("points/a.json", .points),
     ]
     for (text, folder) in strangers {
       #expect(!ObjectPath(listed: text).isObject(in: folder), "\(text)")

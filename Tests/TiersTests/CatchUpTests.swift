@@ -33,7 +33,7 @@ import Workers
   /// Whether all stores hold the same objects with the same bytes.
   private var areEqual: Bool {
     bench.stores.allSatisfy { store in
-      ObjectFolder.allCases.allSatisfy { folder in
+      ObjectFolder.kept.allSatisfy { folder in
         store.paths(in: folder) == bench.store.paths(in: folder)
           && store.paths(in: folder).allSatisfy { store.bytes(at: $0) == bench.store.bytes(at: $0) }
       }

@@ -109,6 +109,21 @@ import Tiers
     #expect(try CheckedDocument.decode(PointLock.self, from: fixture("lock.json")) == lock)
   }
 
+  @Test("leases and tombstones are written and read as ever, byte for byte")
+  func leases() throws {
+    let lease = Lease(
+      work: "writing to the vault tier", process: "boot pid:[4026531836] 42 1000", began: time,
+      seen: ["00000000000000ab"])
+    try expectFixture("lease.json", holds: CheckedDocument.encode(lease))
+    #expect(try CheckedDocument.decode(Lease.self, from: fixture("lease.json")) == lease)
+    let packs = [PackID(digest(2)), PackID(digest(1))]
+    let tombstone = Tombstone(written: time, packs: packs)
+    try expectFixture("tombstone.tombstone", holds: CheckedDocument.encode(tombstone))
+    let found = try CheckedDocument.decode(
+      Tombstone.self, from: fixture("tombstone.tombstone"))
+    #expect(found == tombstone && Set(found.packIDs) == Set(packs))
+  }
+
   // MARK: encrypted vaults
 
   /// Nonces and salts are random, so what is sealed is only read; see Fixtures/README.md.

@@ -98,7 +98,9 @@ import Tiers
     let vault = try vault()
     #expect(try listed(vault).isEmpty)
     try openAll(vault)
-    for copy in copies { #expect(copy.paths(in: .points).isEmpty && !copy.paths(in: .trash).isEmpty) }
+    for copy in copies {
+      #expect(copy.paths(in: .points).isEmpty && !copy.paths(in: .trash).isEmpty)
+    }
     #expect(try vault.deletedPoints(now: now, notices: notices).map(\.point) == [point])
   }
 

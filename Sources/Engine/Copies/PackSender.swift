@@ -82,12 +82,19 @@ struct PackSender: ~Copyable {
       source.notices.add("\(error)")
       return try sendSingly(wanted)
     }
-    let found = pack.entries.filter { needed.isNeeded($0.id, in: wanted.id) }
+    // A pack may hold a record twice.
+    var seen: Set<ContentID> = []
+    let found = pack.entries.filter {
+      needed.isNeeded($0.id, in: wanted.id) && seen.insert($0.id).inserted
+    }
     // A bit that flipped in the index has it look for something in a pack that lies in another.
     guard found.reduce(0, { $0 + $1.recordByteCount }) == wanted.neededByteCount else {
       return try sendSingly(wanted)
     }
-    if Self.isWorthSendingWhole(pack, neededByteCount: wanted.neededByteCount) {
+    // A name that is on its way out there must not come back.
+    if Self.isWorthSendingWhole(pack, neededByteCount: wanted.neededByteCount),
+      !writer.open.tombstoned.contains(pack.id)
+    {
       return try writer.add(pack)
     }
     for entry in found {

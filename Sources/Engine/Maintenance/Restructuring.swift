@@ -174,6 +174,7 @@ package struct Restructuring {
     for descriptor in added {
       // A secondary tier that is new is filled by replication.
       guard let tier = vault.tier(descriptor.tier), !tier.stores.isEmpty else { continue }
+      try vault.holdLease(on: tier, notices: notices)
       let source = try OpenTier(
         tier, notices: notices, otherTiers: vault.tiers(besides: tier))
       let store = DirectoryStore(FilePath(descriptor.path))

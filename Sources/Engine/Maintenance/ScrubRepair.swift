@@ -40,7 +40,10 @@ struct ScrubRepair: ~Copyable {
     self.repairs = repairs
     for tier in vault.tiers where !tier.stores.isEmpty {
       // What is found on the way is repaired here, or not at all.
-      open.append(try OpenTier(tier, notices: notices, healing: false))
+      open.append(
+        try OpenTier(
+          tier, notices: notices, tombstoned: Self.tombstoned(in: tier, vault, repairs, notices),
+          healing: false))
     }
     report.readBytes = findings.readBytes
     let damaged = findings.damaged
@@ -92,6 +95,21 @@ struct ScrubRepair: ~Copyable {
           reason: "no copy of \(path) is good"))
     }
     return report
+  }
+
+  /// What is on its way out in a tier; where something is to be stored anew, nothing else goes
+  /// from now on.
+  private static func tombstoned(
+    in tier: Tier, _ vault: Vault, _ repairs: Bool, _ notices: Notices
+  ) throws -> Set<PackID> {
+    var tombstones = try tier.tombstones(notices: notices)
+    if repairs {
+      // A store that cannot be written to is not repaired either.
+      do throws(StoreError) { tombstones = try vault.holdLease(on: tier, notices: notices) } catch {
+        notices.add("\(error)")
+      }
+    }
+    return Set(tombstones.values.flatMap(\.packIDs))
   }
 
   /// Removes what writers that were killed have left.
@@ -275,7 +293,7 @@ struct ScrubRepair: ~Copyable {
     }
     guard isRebuilt, repairs else { return }
     // What no segment lists any more is read from the packs, and listed anew.
-    let fresh = try OpenTier(tier.tier, notices: notices)
+    let fresh = try OpenTier(tier.tier, notices: notices, tombstoned: tier.tombstoned)
     var digester = Digester()
     try TierWriter(fresh).finish(digester: &digester)
   }

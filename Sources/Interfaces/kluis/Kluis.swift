@@ -32,6 +32,7 @@ struct Kluis: ParsableCommand {
       Verify.self,
       ScrubCommand.self, AddCopy.self, ReplaceCopy.self, Convert.self, RebuildIndex.self, Copy.self,
       PolicyCommand.self, Expire.self, Delete.self, Undelete.self, Lock.self,
+      ReclaimCommand.self,
       KeyCommand.self, VolumesCommand.self, List.self, Cat.self, Find.self,
       Diff.self, Versions.self,
     ])

@@ -43,25 +43,31 @@ package final class Segment: Sendable {
   package let packs: [(id: PackID, byteCount: UInt64)]
   /// Numbers of listed packs that the store does not hold; entries in them count as not there.
   private let absent: Set<UInt32>
+  /// Numbers of listed packs that are on their way out.
+  private let tombstoned: Set<UInt32>
 
   /// - Parameter isPresent: whether a pack is there with that size.
   /// - Throws: ``SegmentDamage`` also where the store does not give the file.
   package convenience init(
-    _ name: Digest, in store: any Store, isPresent: (PackID, UInt64) -> Bool
+    _ name: Digest, in store: any Store, isPresent: (PackID, UInt64) -> Bool,
+    tombstoned: Set<PackID> = []
   ) throws(SegmentDamage) {
     let mapped: SharedBytes
     do throws(StoreError) { mapped = try store.map(.segment(name)) } catch {
       throw SegmentDamage(name: name, store: store.name, reason: error.description)
     }
-    try self.init(name, mapped, from: store.name, isPresent: isPresent)
+    try self.init(
+      name, mapped, from: store.name, isPresent: isPresent, tombstoned: tombstoned)
   }
 
   /// - Parameters:
   ///   - mapped: the whole segment.
   ///   - store: whose it is, for errors.
   ///   - isPresent: whether a pack is there with that size; entries of others count as absent.
+  ///   - tombstoned: packs on their way out, of which ``find(_:)`` says nothing.
   package init(
-    _ name: Digest, _ mapped: SharedBytes, from store: String, isPresent: (PackID, UInt64) -> Bool
+    _ name: Digest, _ mapped: SharedBytes, from store: String,
+    isPresent: (PackID, UInt64) -> Bool, tombstoned: Set<PackID> = []
   ) throws(SegmentDamage) {
     func damage(_ reason: String) -> SegmentDamage {
       SegmentDamage(name: name, store: store, reason: reason)
@@ -83,10 +89,21 @@ package final class Segment: Sendable {
     }
     absent = Set(
       packs.indices.filter { !isPresent(packs[$0].id, packs[$0].byteCount) }.map(UInt32.init))
+    self.tombstoned = numbers(of: tombstoned, in: packs)
     self.packs = packs
     self.name = name
     self.mapped = mapped
     self.layout = layout
+  }
+
+  /// The same segment with other packs on their way out.
+  package init(_ segment: Segment, tombstoned: Set<PackID>) {
+    name = segment.name
+    mapped = segment.mapped
+    layout = segment.layout
+    packs = segment.packs
+    absent = segment.absent
+    self.tombstoned = numbers(of: tombstoned, in: packs)
   }
 
   package var entryCount: Int { layout.entryCount }
@@ -106,10 +123,18 @@ package final class Segment: Sendable {
       id.digest, in: mapped.bytes, at: layout.filterOffset, blocks: layout.filterBlocks)
   }
 
-  /// The number of the first entry for `id` whose pack is there; nil where none is.
+  /// The number of the first entry for `id` whose pack is there, and not on its way out; nil where
+  /// none is.
   ///
   /// - Complexity: a binary search in about a page of entries.
-  package func find(_ id: ContentID) -> Int? {
+  package func find(_ id: ContentID) -> Int? { find(id) { !tombstoned.contains($0) } }
+
+  /// The same in packs that are on their way out.
+  package func findTombstoned(_ id: ContentID) -> Int? {
+    tombstoned.isEmpty ? nil : find(id) { tombstoned.contains($0) }
+  }
+
+  private func find(_ id: ContentID, _ isWanted: (UInt32) -> Bool) -> Int? {
     let mapped = mapped
     let bytes = mapped.bytes
     let place = fanoutPlace(id, bits: layout.fanoutBits)
@@ -122,7 +147,7 @@ package final class Segment: Sendable {
     }
     while low < layout.entryCount, self.id(of: low, bytes) == id {
       let pack = packNumber(of: low, bytes)
-      if pack < packs.count, !absent.contains(pack) { return low }
+      if pack < packs.count, !absent.contains(pack), isWanted(pack) { return low }
       low += 1
     }
     return nil
@@ -144,7 +169,9 @@ package final class Segment: Sendable {
   }
 
   /// Everything that is listed for packs that are there.
-  package func indexedPacks() -> [IndexedPack] {
+  ///
+  /// - Parameter isComplete: false to leave out those on their way out.
+  package func indexedPacks(isComplete: Bool = true) -> [IndexedPack] {
     let mapped = mapped
     let bytes = mapped.bytes
     var entries = [[IndexEntry]](repeating: [], count: packs.count)
@@ -152,7 +179,8 @@ package final class Segment: Sendable {
       let pack = Int(packNumber(of: number, bytes))
       if pack < packs.count { entries[pack].append(entry(number, bytes)) }
     }
-    return packs.indices.filter { !absent.contains(UInt32($0)) }.map {
+    let left = isComplete ? absent : absent.union(tombstoned)
+    return packs.indices.filter { !left.contains(UInt32($0)) }.map {
       IndexedPack(id: packs[$0].id, byteCount: packs[$0].byteCount, indexed: entries[$0])
     }
   }
@@ -196,4 +224,10 @@ package final class Segment: Sendable {
     let offset = layout.entriesOffset + number * SegmentFormat.entryByteCount + 32
     return UInt32(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))
   }
+}
+
+private func numbers(
+  of wanted: Set<PackID>, in packs: [(id: PackID, byteCount: UInt64)]
+) -> Set<UInt32> {
+  wanted.isEmpty ? [] : Set(packs.indices.filter { wanted.contains(packs[$0].id) }.map(UInt32.init))
 }

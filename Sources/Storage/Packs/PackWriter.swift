@@ -47,8 +47,36 @@ package struct PackWriter: ~Copyable {
   }
 
   /// Adds directory and trailer and names the pack. Costs a digest of all its bytes.
-  package consuming func seal(with digester: inout Digester) -> SealedPack {
+  ///
+  /// - Parameter taken: packs on their way out, whose names it must not get: a record that is held
+  ///   twice gives it another.
+  package consuming func seal(
+    with digester: inout Digester, besides taken: Set<PackID> = []
+  ) -> SealedPack {
     precondition(!isEmpty, "a pack holds records")
+    var (id, whole) = close(&digester)
+    while taken.contains(id) {
+      holdSmallestTwice()
+      (id, whole) = close(&digester)
+    }
+    return SealedPack(id: id, entries: entries, buffer: buffer, byteCount: whole)
+  }
+
+  private mutating func holdSmallestTwice() {
+    guard var entry = entries.min(by: { $0.recordByteCount < $1.recordByteCount }) else { return }
+    let start = Int(entry.offset)
+    let record = [UInt8](buffer.bytes.extracting(start..<start + entry.recordByteCount))
+    precondition(
+      buffer.capacity - byteCount - PackFormat.trailerByteCount
+        >= record.count + (entries.count + 1) * PackFormat.entryByteCount, "room for a record")
+    var target = buffer.mutableBytes(byteCount..<byteCount + record.count)
+    record.span.bytes.copy(into: &target)
+    entry.offset = UInt32(byteCount)
+    entries.append(entry)
+    byteCount += record.count
+  }
+
+  private mutating func close(_ digester: inout Digester) -> (id: PackID, byteCount: Int) {
     var directory = ByteWriter(reservingCapacity: entries.count * PackFormat.entryByteCount + 64)
     PackFormat.writeDirectory(entries, to: &directory)
     PackFormat.writeTrailer(
@@ -57,8 +85,7 @@ package struct PackWriter: ~Copyable {
     var target = buffer.mutableBytes(byteCount..<byteCount + directory.bytes.count)
     directory.bytes.span.bytes.copy(into: &target)
     let whole = byteCount + directory.bytes.count
-    let id = PackID(digester.digest(buffer.bytes.extracting(0..<whole)))
-    return SealedPack(id: id, entries: entries, buffer: buffer, byteCount: whole)
+    return (PackID(digester.digest(buffer.bytes.extracting(0..<whole))), whole)
   }
 }
 

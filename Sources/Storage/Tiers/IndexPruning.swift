@@ -40,6 +40,50 @@ extension OpenTier {
     }
   }
 
+  /// Takes packs out of the index that are about to be deleted.
+  ///
+  /// - Throws: ``StoreError``; the old index is in place then, or a part of the new one.
+  package func unlist(_ packs: Set<PackID>) throws(StoreError) {
+    var digester = Digester()
+    for segment in index.published where segment.packs.contains(where: { packs.contains($0.id) }) {
+      let kept = segment.indexedPacks().filter { !packs.contains($0.id) }
+      if kept.isEmpty {
+        try tier.delete(.segment(segment.name))
+        update { $0.remove(segment.name) }
+        continue
+      }
+      let made = makeSegment(kept, &digester)
+      try tier.put(made.bytes, at: .segment(made.segment.name))
+      if made.segment.name != segment.name { try tier.delete(.segment(segment.name)) }
+      let renewed = Segment(made.segment, tombstoned: tombstoned)
+      update { $0.replace([segment.name], with: renewed) }
+    }
+  }
+
+  /// The names of what lies in a pack, as the pack itself says.
+  package func records(ofPack id: PackID, byteCount: UInt64) -> [ContentID] {
+    var digester = Digester()
+    return recordsOfPack(id, byteCount, in: tier, notices: notices, &digester).map(\.id)
+  }
+
+  /// Reads a pack whole from every store that is written to.
+  ///
+  /// - Parameter records: what has to lie in it.
+  /// - Throws: ``PackError`` where it is not as it was written, or lacks any of that.
+  package func requireWhole(
+    _ id: PackID, holding records: Set<ContentID>
+  ) throws(PackError) {
+    let pool = Self.makePackPool()
+    var digester = Digester()
+    for store in tier.writable {
+      let pack = try SealedPack.load(id, from: store, pool: pool, digester: &digester)
+      guard records.isSubset(of: pack.entries.map(\.id)) else {
+        throw .damaged(
+          id, store: store.name, PackDamage(offset: 0, "it lacks what the index lists in it"))
+      }
+    }
+  }
+
   /// Lists a whole pack anew where the index lists only a part of it, as one does that was made
   /// while the pack was damaged.
   ///

@@ -1,5 +1,5 @@
 internal import Encryption
-internal import Hashing
+package import Hashing
 internal import Indexes
 internal import Packs
 internal import Stores
@@ -12,6 +12,8 @@ package import Workers
 package struct IndexRebuild: ~Copyable {
   private let tier: Tier
   private let notices: Notices
+  /// Packs on their way out, which no new index lists.
+  private let tombstoned: Set<PackID>
   private var digester = Digester()
   private var opener: RecordOpener
   package private(set) var packCount = 0
@@ -19,8 +21,9 @@ package struct IndexRebuild: ~Copyable {
   /// Records that no copy gives any more.
   package private(set) var lostRecordCount = 0
 
-  package init(_ tier: Tier, notices: Notices) {
+  package init(_ tier: Tier, notices: Notices, tombstoned: Set<PackID> = []) {
     self.tier = tier
+    self.tombstoned = tombstoned
     self.notices = notices
     opener = RecordOpener(tier.protection)
   }
@@ -31,6 +34,7 @@ package struct IndexRebuild: ~Copyable {
   ///   vault's key tells which of its records are good.
   package mutating func run(progress: Progress, cancellation: Cancellation) throws {
     let packs = try TierListing(of: tier, notices: notices).packs
+      .filter { !tombstoned.contains($0.key) }
     progress.expect(packs.values.reduce(0, +))
     var made: Set<Digest> = []
     var batch: [IndexedPack] = []

@@ -16,7 +16,12 @@ package final class OpenTier: Sendable {
   private let otherTiers: [Tier]
   private let openedOthers = Mutex<[OpenTier]?>(nil)
   private let current: Mutex<TierIndex>
-  private let isRechecked = Mutex(false)
+  private let buried: Mutex<Set<PackID>>
+  private let rechecked = Mutex<Recheck?>(nil)
+
+  /// The segments that there were when the index was read anew.
+  private struct Recheck { let names: Set<Digest> }
+
   let repair: ReadRepair
 
   /// Opens the index. A segment that is damaged is taken from another store, or left aside; packs
@@ -27,11 +32,14 @@ package final class OpenTier: Sendable {
   ///   - purpose: for writing, the stores are first brought to hold the same (see ``CatchUp``), and
   ///     the index lists only what all of them hold.
   ///   - otherTiers: asked for what this tier has lost, in their order.
+  ///   - tombstoned: packs on their way out: what is only in them is read, and not taken for stored.
+  ///   - checkingEverything: whether every byte of the index is read.
   ///   - healing: whether copies that turn out damaged are repaired from good ones at once.
   /// - Throws: ``TierError``, ``StoreError``, ``Cancelled``.
   package init(
     _ tier: Tier, notices: Notices, for purpose: Purpose = .reading, otherTiers: [Tier] = [],
-    healing: Bool = true, progress: Progress = Progress(),
+    tombstoned: Set<PackID> = [], checkingEverything: Bool = false, healing: Bool = true,
+    progress: Progress = Progress(),
     cancellation: Cancellation = Cancellation()
   ) throws {
     self.tier = tier
@@ -50,24 +58,40 @@ package final class OpenTier: Sendable {
         tier, notices: notices, progress: progress, cancellation: cancellation)
       listing = try catchUp.run()
     }
+    buried = Mutex(tombstoned)
     current = Mutex(
       try readIndex(
-        of: tier, listing: listing, notices: notices, healing: healing, checkEverything: false))
+        of: tier, listing: listing, tombstoned: tombstoned, notices: notices, healing: healing,
+        checkEverything: checkingEverything))
+  }
+
+  /// Packs on their way out.
+  package var tombstoned: Set<PackID> { buried.withLock { $0 } }
+
+  /// Takes further packs for being on their way out.
+  package func bury(_ packs: Set<PackID>) {
+    let all = buried.withLock { buried in
+      buried.formUnion(packs)
+      return buried
+    }
+    update { $0.bury(all) }
   }
 
   package var index: TierIndex { current.withLock { $0 } }
 
-  /// Reads every byte of the index anew, once, after something in it led astray.
+  /// Reads every byte of the index anew, after something in it led astray; once, and again where
+  /// other segments are there now: what was looked for may have been moved to another pack.
   /// - Returns: whether it is another now.
   package func recheckIndex() throws(StoreError) -> Bool {
     // Whoever comes second waits for the first, to go on with what that one found.
-    try isRechecked.withLock { isDone throws(StoreError) in
-      guard !isDone else { return false }
-      isDone = true
+    try rechecked.withLock { last throws(StoreError) in
+      let names = Set(try segmentNames(in: tier, notices: notices).map(\.0))
+      guard last?.names != names else { return false }
+      last = Recheck(names: names)
       let listing = try TierListing(of: tier, notices: notices)
       let fresh = try readIndex(
-        of: tier, listing: listing, notices: notices, healing: repair.isActive,
-        checkEverything: true)
+        of: tier, listing: listing, tombstoned: tombstoned, notices: notices,
+        healing: repair.isActive, checkEverything: true)
       // Taken even where all names are the same: a segment may come from another store now.
       current.withLock { $0 = fresh }
       return true
@@ -114,7 +138,8 @@ package final class OpenTier: Sendable {
 
 /// Reads all segments of a tier's index.
 private func readIndex(
-  of tier: Tier, listing: TierListing, notices: Notices, healing: Bool, checkEverything: Bool
+  of tier: Tier, listing: TierListing, tombstoned: Set<PackID>, notices: Notices, healing: Bool,
+  checkEverything: Bool
 ) throws(StoreError) -> TierIndex {
   var digester = Digester()
   var published: [Segment] = []
@@ -123,28 +148,35 @@ private func readIndex(
   for (name, stores) in try segmentNames(in: tier, notices: notices) {
     guard
       let segment = openSegment(
-        name, in: stores, listing: listing, notices: notices, healing: healing,
-        checkEverything: checkEverything, &digester)
+        name, in: stores, listing: listing, tombstoned: tombstoned, notices: notices,
+        healing: healing, checkEverything: checkEverything, &digester)
     else { continue }
     published.append(segment)
     // One that is listed with another size was cut short when that was written, or is so now.
     listed.formUnion(segment.packs.filter { packs[$0.id] == $0.byteCount }.map(\.id))
   }
   let orphans = packs.filter { !listed.contains($0.key) }
-  return TierIndex(
-    published: published, adopted: adopt(orphans, of: tier, notices: notices, &digester))
+  let staying = orphans.filter { !tombstoned.contains($0.key) }
+  let leaving = orphans.filter { tombstoned.contains($0.key) }
+  let adopted = adopt(staying, of: tier, notices: notices, &digester)
+  let left = adopt(leaving, of: tier, notices: notices, &digester).map {
+    TierIndex.AdoptedSegment(
+      segment: Segment($0.segment, tombstoned: tombstoned), bytes: $0.bytes, isLeaving: true)
+  }
+  return TierIndex(published: published, adopted: adopted + left)
 }
 
 /// A segment from the first store that gives it undamaged; the others are healed from that.
 private func openSegment(
-  _ name: Digest, in stores: [any Store], listing: TierListing, notices: Notices,
-  healing: Bool, checkEverything: Bool, _ digester: inout Digester
+  _ name: Digest, in stores: [any Store], listing: TierListing, tombstoned: Set<PackID>,
+  notices: Notices, healing: Bool, checkEverything: Bool, _ digester: inout Digester
 ) -> Segment? {
   var damages: [(store: any Store, damage: SegmentDamage)] = []
   var found: Segment?
   for store in stores {
     do throws(SegmentDamage) {
-      let segment = try Segment(name, in: store, isPresent: listing.holds)
+      let segment = try Segment(
+        name, in: store, isPresent: listing.holds, tombstoned: tombstoned)
       if checkEverything, !segment.isIntact(digester: &digester) {
         throw SegmentDamage(name: name, store: store.name, reason: "its digest is wrong")
       }

@@ -20,6 +20,8 @@ package struct TierIndex: Sendable {
   package struct AdoptedSegment: Sendable {
     package let segment: Segment
     package let bytes: [UInt8]
+    /// Whether all its packs are on their way out, so that it is never published.
+    var isLeaving = false
   }
 
   /// Differs between any two times that the index was read from the stores.
@@ -37,7 +39,10 @@ package struct TierIndex: Sendable {
   /// Packs that the index names and no store holds.
   package var missingPacks: [PackID] { published.flatMap(\.missingPacks) }
 
-  /// Whether a chunk or map is stored.
+  /// Packs that segments in the stores list, whether they are there or not.
+  package var publishedPacks: Set<PackID> { Set(published.flatMap { $0.packs.map(\.id) }) }
+
+  /// Whether a chunk or map is stored, and not only in packs on their way out.
   ///
   /// - Complexity: a cache line for each segment that does not list it.
   package func contains(_ id: ContentID) -> Bool {
@@ -49,22 +54,31 @@ package struct TierIndex: Sendable {
     for segment in segments {
       if let number = segment.find(id) { return segment.location(of: number) }
     }
+    for segment in segments {
+      if let number = segment.findTombstoned(id) { return segment.location(of: number) }
+    }
     return nil
   }
 
   /// Every place where it lies: a chunk that two backups stored at once lies twice.
   package func locations(of id: ContentID) -> [RecordLocation] {
     segments.compactMap { segment in segment.find(id).map(segment.location(of:)) }
+      + segments.compactMap { segment in segment.findTombstoned(id).map(segment.location(of:)) }
   }
 
   /// Records that are listed, those that lie twice counted twice.
   package var recordCount: Int { segments.reduce(0) { $0 + $1.entryCount } }
 
   /// A number below ``recordCount`` that stands for a stored chunk or map, nil for one that is not.
+  /// Of one that lies in several packs that of a pack which stays, if any does.
   package func number(of id: ContentID) -> Int? {
+    number { $0.find(id) } ?? number { $0.findTombstoned(id) }
+  }
+
+  private func number(_ find: (Segment) -> Int?) -> Int? {
     var base = 0
     for segment in segments {
-      if let number = segment.find(id) { return base + number }
+      if let number = find(segment) { return base + number }
       base += segment.entryCount
     }
     return nil
@@ -104,7 +118,18 @@ package struct TierIndex: Sendable {
     published.append(segment)
   }
 
-  mutating func forgetAdopted() { adopted = [] }
+  mutating func forgetAdopted() { adopted.removeAll { !$0.isLeaving } }
+
+  /// Takes packs for being on their way out.
+  mutating func bury(_ packs: Set<PackID>) {
+    published = published.map { Segment($0, tombstoned: packs) }
+    adopted = adopted.map {
+      AdoptedSegment(
+        segment: Segment($0.segment, tombstoned: packs), bytes: $0.bytes, isLeaving: $0.isLeaving)
+    }
+  }
+
+  mutating func remove(_ name: Digest) { published.removeAll { $0.name == name } }
 }
 
 private let lastRevision = Atomic(0)

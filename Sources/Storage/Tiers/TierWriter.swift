@@ -59,10 +59,11 @@ package final class TierWriter: Sendable {
     guard !run.isEmpty else { return }
     let full = kind == .chunk ? append(run, to: chunkPack) : append(run, to: mapPack)
     run.removeAll()
-    for pack in full { try write(pack.seal(&digester)) }
+    for pack in full { try write(pack.seal(&digester, besides: open.tombstoned)) }
   }
 
-  /// Takes over a whole pack of another tier as it is. May wait for packs to be written.
+  /// Takes over a whole pack of another tier as it is, which must not be on its way out here. May
+  /// wait for packs to be written.
   package func add(_ pack: SealedPack) throws {
     for entry in pack.entries { _ = claims.claim(entry.id) }
     try write(pack)
@@ -72,7 +73,7 @@ package final class TierWriter: Sendable {
   package func finish(digester: inout Digester) throws {
     do {
       for slot in [takeLast(chunkPack), takeLast(mapPack)] {
-        if let pack = slot { try write(pack.seal(&digester)) }
+        if let pack = slot { try write(pack.seal(&digester, besides: open.tombstoned)) }
       }
     } catch {
       stop()
@@ -101,7 +102,9 @@ package final class TierWriter: Sendable {
   private final class FullPack {
     private var writer: PackWriter?
     init(_ writer: consuming PackWriter) { self.writer = consume writer }
-    func seal(_ digester: inout Digester) -> SealedPack { writer.take()!.seal(with: &digester) }
+    func seal(_ digester: inout Digester, besides taken: Set<PackID>) -> SealedPack {
+      writer.take()!.seal(with: &digester, besides: taken)
+    }
   }
 
   /// Adds the run to the slot's pack; gives what became full by it.
@@ -190,7 +193,7 @@ package final class TierWriter: Sendable {
   }
 
   private func publishAdopted() throws(StoreError) {
-    let adopted = open.index.adopted
+    let adopted = open.index.adopted.filter { !$0.isLeaving }
     guard !adopted.isEmpty else { return }
     for made in adopted {
       let segment = try store(made)
@@ -204,7 +207,9 @@ package final class TierWriter: Sendable {
     let tier = open.tier
     try tier.put(made.bytes, at: .segment(made.segment.name))
     do throws(SegmentDamage) {
-      return try Segment(made.segment.name, in: tier.writable[0], isPresent: { _, _ in true })
+      return try Segment(
+        made.segment.name, in: tier.writable[0], isPresent: { _, _ in true },
+        tombstoned: open.tombstoned)
     } catch {
       throw StoreError(.refused(error.reason), .segment(error.name), in: error.store)
     }
@@ -226,10 +231,12 @@ package final class TierWriter: Sendable {
     guard chosen.allSatisfy({ $0.isIntact(digester: &digester) }) else { return }
     // Of a pack that several list, the list that was made while it was whole is the longest.
     var packs: [PackID: IndexedPack] = [:]
-    for pack in chosen.flatMap({ $0.indexedPacks() })
+    // What is on its way out may be gone when the new one is there.
+    for pack in chosen.flatMap({ $0.indexedPacks(isComplete: false) })
     where pack.entries.count >= packs[pack.id]?.entries.count ?? 0 {
       packs[pack.id] = pack
     }
+    guard !packs.isEmpty else { return }
     let merged = try store(makeSegment(packs.values.sorted { $0.id < $1.id }, &digester))
     for segment in chosen where segment.name != merged.name {
       try open.tier.delete(.segment(segment.name))

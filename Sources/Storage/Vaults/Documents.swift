@@ -110,10 +110,9 @@ extension Vault {
       }
     }
     for (path, stores) in holders.sorted(by: { $0.key < $1.key }) where !hidden.contains(path) {
-      // A point never changes, and what is told of a deleted one has another size when it does, so
-      // equal sizes will do; other documents may have changed in place.
+      // A point never changes, so equal sizes will do; other documents may have changed in place.
       let isLevel = sizes[path]?.count == tier.stores.count && Set(sizes[path] ?? []).count == 1
-      if isLevel, folder == .points || folder == .trash { continue }
+      if isLevel, folder == .points { continue }
       let copies = goodCopies(of: path, in: stores)
       let newest = copies.max { ($0.updated ?? 0) < ($1.updated ?? 0) }
       guard let newest else { continue }

@@ -21,8 +21,7 @@ package struct Removal: Codable, Sendable, Equatable {
   package var until: Timestamp
   /// Whether a policy did it, not a person.
   package var isExpiry: Bool
-  /// The point as it lay in the store; only while it is in the trash, and only in tiers that had
-  /// it.
+  /// The point as it lay in the store, in tiers that had it; not when it is gone.
   var document: Data?
   package var updated: Timestamp?
 
@@ -44,14 +43,21 @@ package struct Removal: Codable, Sendable, Equatable {
   /// Whether the point is not to be listed.
   package var hidesPoint: Bool { state != .restored }
 
-  /// Whether reclaim has to keep what the point needs.
+  /// Whether the point can be brought back.
   package func isKept(at now: Timestamp) -> Bool { state == .removed && now < until }
 
-  /// The same, with the point in it no longer.
+  /// Whether what the point needs has to stay: a little longer than it can be brought back, since
+  /// clocks differ.
+  package func isNeeded(at now: Timestamp) -> Bool {
+    guard state == .removed, until > removed else { return false }
+    return now.secondsSince1970 < until.secondsSince1970 + 300
+  }
+
+  /// What became of it then.
   func ended(as state: State, updated: Timestamp) -> Removal {
     var ended = self
     ended.state = state
-    ended.document = nil
+    if state == .gone { ended.document = nil }
     ended.updated = updated
     return ended
   }

@@ -73,9 +73,12 @@ extension Vault {
     let folder = try machine.map { try folderName(of: $0) }
     try requireKey()
     let removals = try removals(notices: notices)
+    let listed = Set(try pointFiles(notices: notices).map(\.path))
     var found: [DeletedPoint] = []
     for path in removals.points where path.point?.machine == folder ?? path.point?.machine {
-      guard let removal = removals.newest(of: path), removal.isKept(at: now),
+      guard let removal = removals.newest(of: path),
+        // One that was to come back may have been cut off on the way.
+        removal.isKept(at: now) || removal.state == .restored && !listed.contains(path),
         let point = point(in: removal, at: path)
       else { continue }
       found.append(DeletedPoint(point: point, removal: removal))
@@ -106,18 +109,19 @@ extension Vault {
     if let lock = try lock(of: point, notices: notices), lock.until > now {
       throw RemovalError.locked(point.id, until: lock.until)
     }
-    let told = try tiersToTell(notices: notices)
     let known = try removals(notices: notices).newest(of: path)
     let removal = Removal(
       removed: now,
       until: Timestamp(secondsSince1970: now.secondsSince1970 + Int64(trashDays) * 86_400),
       isExpiry: isExpiry, updated: later(than: known?.updated, now))
-    // The trash first: a point that is nowhere cannot be brought back.
-    for tier in told {
+    // Before anything is told, since others follow at once.
+    let told = try tiersToTell(notices: notices).map { tier in
       let document = goodDocument(path, among: tier.stores, documents)?.bytes
-      try tier.put(encoded(removal.holding(document), at: path), at: .removal(of: path))
+      return (tier, bytes: try encoded(removal.holding(document), at: path))
     }
-    for tier in told { try tier.delete(path) }
+    // The trash first: a point that is nowhere cannot be brought back.
+    for (tier, bytes) in told { try tier.put(bytes, at: .removal(of: path)) }
+    for (tier, _) in told { try tier.delete(path) }
   }
 
   /// Brings a point back into the list, in the tiers that had it.
@@ -128,18 +132,28 @@ extension Vault {
     let told = try tiersToTell(notices: notices)
     // What the point needs is on all copies then, and stays, whoever reclaims meanwhile.
     for tier in told { _ = try openForWriting(tier, notices: notices) }
-    guard let known = try removals(notices: notices).newest(of: path), known.state == .removed else {
+    let newest = try removals(notices: notices).newest(of: path)
+    let isListed = try pointFiles(notices: notices).contains { $0.path == path }
+    guard let known = newest, !isListed, known.state != .gone else {
       throw RemovalError.notDeleted(deleted.point.id)
     }
-    guard known.isKept(at: now) else { throw RemovalError.over(deleted.point.id) }
-    let restored = try encoded(
-      known.holding(nil).ended(as: .restored, updated: later(than: known.updated, now)), at: path)
-    for tier in told {
-      guard let document = try removals(in: [tier], notices: notices).newest(of: path)?.document
-      else { continue }
-      try tier.put(Array(document), at: path)
+    guard known.isKept(at: now) || known.state == .restored else {
+      throw RemovalError.over(deleted.point.id)
     }
-    for tier in told { try tier.put(restored, at: .removal(of: path)) }
+    let updated = later(than: known.updated, now)
+    var restored: [(tier: Tier, document: [UInt8], bytes: [UInt8])] = []
+    for tier in told {
+      let document = try removals(in: [tier], notices: notices).newest(of: path)?.document
+      let bytes = try encoded(
+        known.holding(document.map { Array($0) }).ended(as: .restored, updated: updated), at: path)
+      restored.append((tier, document.map { Array($0) } ?? [], bytes))
+    }
+    try checkLeases()
+    // With the point in it, so that whoever comes next puts it back where this is cut off.
+    for entry in restored { try entry.tier.put(entry.bytes, at: .removal(of: path)) }
+    for entry in restored where !entry.document.isEmpty {
+      try entry.tier.put(entry.document, at: path)
+    }
   }
 
   func encoded(_ removal: Removal, at path: ObjectPath) throws -> [UInt8] {

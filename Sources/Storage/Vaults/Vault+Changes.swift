@@ -40,7 +40,7 @@ extension Vault {
   private func reopened(notices: Notices) throws -> Vault {
     try Vault.open(
       path, patience: patience, notices: notices,
-      unlocking: protection.keys.map { .master($0.master) })
+      unlocking: protection.keys.map { .master($0.master) }, sharing: leases)
   }
 
   /// Writes `changed` to every directory of the vault, with the next revision.

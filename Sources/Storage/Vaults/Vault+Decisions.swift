@@ -24,18 +24,20 @@ extension Vault {
     for tier: Tier, in targets: [any Store], notices: Notices
   ) throws(StoreError) -> Set<ObjectPath> {
     try adoptLocks(for: tier, in: targets, notices: notices)
-    let everywhere = try removals(notices: notices)
-    let own = try removals(in: [tier], notices: notices)
+    // Points first: one whose file is gone by now has left what is told of it before that.
     let held = try tier.holders(of: .points, notices: notices)
+    let own = try removals(in: [tier], notices: notices)
+    let everywhere = try removals(notices: notices)
     var elsewhere: Set<ObjectPath> = []
     for other in tiers where other.name != tier.name && !other.stores.isEmpty {
       elsewhere.formUnion(try other.holders(of: .points, notices: notices).keys)
     }
     var hidden: Set<ObjectPath> = []
     for point in everywhere.points.sorted() {
-      // Where no tier has the point any more there is nothing to follow.
-      let isSettled = held[point] == nil && own.points.contains(point)
-      if isSettled, !elsewhere.contains(point) { continue }
+      // Where no tier has the point any more, nor will, there is nothing to follow.
+      if held[point] == nil, !elsewhere.contains(point), own.newest(of: point)?.state == .gone {
+        continue
+      }
       guard let newest = everywhere.newest(of: point) else { continue }
       try adopt(
         newest, of: point, for: tier, in: targets, knowing: own.newest(of: point),
@@ -49,20 +51,23 @@ extension Vault {
     _ newest: Removal, of point: ObjectPath, for tier: Tier, in targets: [any Store],
     knowing own: Removal?, heldBy holders: [any Store]
   ) throws(StoreError) {
+    let document = goodDocument(point, among: holders, documents).map { [UInt8]($0.bytes) }
+    let kept = own?.document.map { [UInt8]($0) }
+    // It went this moment, and whoever removed it has told of that; or it is damaged.
+    if newest.state == .removed, !holders.isEmpty, document == nil, kept == nil { return }
     if own.map({ newest.holds(over: $0) }) ?? true {
-      let document = goodDocument(point, among: holders, documents)?.bytes
-      if newest.state == .restored, let kept = own?.document.map({ [UInt8]($0) }) {
-        for store in targets {
-          _ = try tier.attempt(store) { () throws(StoreError) in
-            try store.put(kept.span.bytes, at: point)
-          }
-        }
-      }
-      let told = newest.holding(newest.state == .removed ? document : nil)
+      let told = newest.holding(newest.state == .gone ? nil : document ?? kept)
       guard let bytes = try? encoded(told, at: point) else { return }
       for store in targets {
         _ = try tier.attempt(store) { () throws(StoreError) in
           try store.put(bytes.span.bytes, at: .removal(of: point))
+        }
+      }
+    }
+    if newest.state == .restored, holders.isEmpty, let kept {
+      for store in targets {
+        _ = try tier.attempt(store) { () throws(StoreError) in
+          try store.put(kept.span.bytes, at: point)
         }
       }
     }

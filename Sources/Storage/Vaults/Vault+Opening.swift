@@ -12,10 +12,11 @@ extension Vault {
   /// - Parameters:
   ///   - patience: how long a store may take to answer; one that takes longer counts as absent.
   ///   - credential: opens an encrypted vault; without it such a vault is locked.
+  ///   - leases: those of the same vault as it was opened before.
   /// - Throws: ``VaultError``, ``KeyError``, ``StoreError``.
   package static func open(
     _ path: FilePath, patience: Duration = .seconds(20), notices: Notices = Notices(),
-    unlocking credential: Credential? = nil
+    unlocking credential: Credential? = nil, sharing leases: Leases = Leases()
   ) throws -> Vault {
     let (directory, found) = try findDescriptor(path, notices: notices)
     var descriptor = found
@@ -47,7 +48,7 @@ extension Vault {
     }
     return try Vault(
       path: directory, descriptor: descriptor, tiers: tiers,
-      places: places, patience: patience)
+      places: places, patience: patience, leases: leases)
   }
 
   /// The descriptor in a directory, else in those that lie in it.

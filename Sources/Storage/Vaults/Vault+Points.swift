@@ -134,7 +134,12 @@ extension Vault {
   /// Makes a point exist in a tier. All it names must be durable there.
   package func commit(_ point: RecoveryPoint, to tier: Tier) throws {
     let path = try path(of: point)
-    try tier.put(documents.encode(point, at: path), at: path)
+    let bytes = try documents.encode(point, at: path)
+    try commit {
+      try tier.put(bytes, at: path)
+    } undo: {
+      try tier.delete(path)
+    }
   }
 
   /// Puts a document that one tier has into another as it is, sealed or not.
@@ -145,7 +150,12 @@ extension Vault {
       throw VaultError.damaged(
         "\(path) in the \(source.name.rawValue) tier", reason: "no copy of it is good")
     }
-    try target.put(found.bytes, at: path)
+    guard path.point != nil else { return try target.put(found.bytes, at: path) }
+    try commit {
+      try target.put(found.bytes, at: path)
+    } undo: {
+      try target.delete(path)
+    }
   }
 
   /// A machine that was protected before, as the nearest tier knows it; nil where it is new.

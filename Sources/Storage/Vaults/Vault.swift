@@ -4,7 +4,6 @@ package import Encryption
 internal import Stores
 package import SystemPackage
 package import Tiers
-package import Workers
 
 /// The whole: a descriptor and the tiers it names.
 package final class Vault: Sendable {
@@ -20,13 +19,15 @@ package final class Vault: Sendable {
   package let places: [FilePath]
   /// How long a store may take to answer.
   let patience: Duration
+  /// What keeps others from freeing what this one leans on.
+  let leases: Leases
 
   private let cutter: Chunker?
 
   /// - Parameter tiers: all with one protection.
   package init(
     path: FilePath, descriptor: VaultDescriptor, tiers: [Tier], places: [FilePath] = [],
-    patience: Duration = .seconds(20)
+    patience: Duration = .seconds(20), leases: Leases = Leases()
   ) throws(VaultError) {
     protection = tiers.first?.protection ?? .none
     cutter = descriptor.chunker(protection.keys)
@@ -42,6 +43,7 @@ package final class Vault: Sendable {
     self.tiers = tiers
     self.places = places
     self.patience = patience
+    self.leases = leases
   }
 
   /// The vault's way to cut disks.
@@ -75,18 +77,4 @@ package final class Vault: Sendable {
 
   /// Where backups go first: the snapshot tier where there is one.
   package var firstTier: Tier { tiers[0] }
-
-  /// Opens a tier for a command that writes, all its stores brought to hold the same first.
-  ///
-  /// - Parameter progress: is told how far that has come.
-  /// - Throws: ``TierError`` where too few of them can be used; ``StoreError``, ``Cancelled``.
-  package func openForWriting(
-    _ tier: Tier, notices: Notices, progress: Progress = Progress(),
-    cancellation: Cancellation = Cancellation()
-  ) throws -> OpenTier {
-    let open = try OpenTier(
-      tier, notices: notices, for: .writing, progress: progress, cancellation: cancellation)
-    try levelDocuments(of: tier, notices: notices)
-    return open
-  }
 }

@@ -22,7 +22,10 @@ struct RebuildIndex: ParsableCommand {
       let vault = try session.openVault(.ifGiven)
       var reports: [RebuildReport] = []
       for tier in vault.tiers where !tier.stores.isEmpty {
-        var rebuild = IndexRebuild(tier, notices: session.notices)
+        let tombstones = try vault.holdLease(on: tier, notices: session.notices)
+        var rebuild = IndexRebuild(
+          tier, notices: session.notices,
+          tombstoned: Set(tombstones.values.flatMap(\.packIDs)))
         try session.withProgress("rebuild index") { progress in
           try rebuild.run(progress: progress, cancellation: session.cancellation)
         }

@@ -1,0 +1,156 @@
+internal import Hashing
+internal import Indexes
+internal import Maps
+internal import Stores
+internal import Synchronization
+internal import Tiers
+internal import Vaults
+internal import Workers
+
+/// What is needed by points that a tier keeps, found by walking their trees: a bit for each record
+/// of the index, so that a vault of any size costs little memory.
+///
+/// Each map is read once, whatever number of points share it.
+final class Marking: Sendable {
+  let index: TierIndex
+  private let tier: Tier.Name
+  private let tombstoned: Set<PackID>
+  private let state: Mutex<State>
+
+  private struct State {
+    var live: RecordSet
+    /// Packs on their way out that hold something which no other pack has.
+    var revived: Set<PackID> = []
+  }
+
+  init(_ open: OpenTier) {
+    index = open.index
+    tier = open.tier.name
+    tombstoned = open.tombstoned
+    state = Mutex(State(live: RecordSet(over: open.index)))
+  }
+
+  var revived: Set<PackID> { state.withLock { $0.revived } }
+
+  /// Whether a record has to stay where it lies.
+  func isLive(_ id: ContentID, in pack: PackID) -> Bool {
+    guard let number = index.number(of: id), index.location(numbered: number).pack == pack else {
+      return false
+    }
+    return state.withLock { $0.live.contains(number) }
+  }
+
+  /// Bytes of the records in each pack that have to stay where they lie.
+  func liveByteCounts() -> [PackID: UInt64] {
+    var counts: [PackID: UInt64] = [:]
+    state.withLock { $0.live }.visit { number in
+      let location = index.location(numbered: number)
+      counts[location.pack, default: 0] += UInt64(location.recordByteCount)
+    }
+    return counts
+  }
+
+  /// Where those of some records lie that are needed.
+  func places(of records: [ContentID]) -> [PackID: Set<ContentID>] {
+    let live = state.withLock { $0.live }
+    var places: [PackID: Set<ContentID>] = [:]
+    for id in records {
+      guard let number = index.number(of: id), live.contains(number) else { continue }
+      places[index.location(numbered: number).pack, default: []].insert(id)
+    }
+    return places
+  }
+
+  /// Notes that a point needs a map or chunk.
+  ///
+  /// - Returns: whether nobody came upon it before.
+  func mark(_ id: ContentID) throws(UnmarkableRecord) -> Bool {
+    guard let number = index.number(of: id) else {
+      throw UnmarkableRecord("\(id) is in no pack that every store has")
+    }
+    let pack = index.location(numbered: number).pack
+    return state.withLock { state in
+      guard state.live.insert(number) else { return false }
+      if tombstoned.contains(pack) { state.revived.insert(pack) }
+      return true
+    }
+  }
+
+  /// Marks all that points need.
+  ///
+  /// - Throws: ``ReclaimError`` where it cannot be told what one needs; ``Cancelled``.
+  func mark(
+    _ points: [RecoveryPoint], in open: OpenTier, workerCount: Int, _ cancellation: Cancellation
+  ) throws {
+    for point in points.sorted(by: { $0.id < $1.id }) {
+      do {
+        try mark(point, in: open, workerCount, cancellation.child())
+      } catch let error as Cancelled { throw error } catch {
+        throw ReclaimError(tier: tier, point: point.id, reason: "\(error)")
+      }
+    }
+  }
+
+  private func mark(
+    _ point: RecoveryPoint, in open: OpenTier, _ workerCount: Int, _ cancellation: Cancellation
+  ) throws {
+    var reader = TierReader(open)
+    var regions: [RegionToVerify] = []
+    for disk in point.trees {
+      guard let tree = disk.tree else {
+        throw UnmarkableRecord("the root of disk \(disk.name) is no digest")
+      }
+      try tree.forEachRegion {
+        try reader.map($0)
+      } enter: {
+        try mark($0)
+      } visit: { region, map in
+        // Reached only where `enter` found the region's map to be new.
+        let range = Region.range(region, diskByteCount: tree.diskByteCount)
+        regions.append(RegionToVerify(map: map, byteCount: range.count))
+      }
+    }
+    try share(
+      regions, among: workerCount, cancellation: cancellation,
+      makeWorker: { RegionMarker(self, open, cancellation) },
+      each: { marker, region in try marker.mark(region) })
+  }
+}
+
+/// Marks what regions need; one for each thread.
+private struct RegionMarker: ~Copyable {
+  private let marking: Marking
+  private let cancellation: Cancellation
+  private var reader: TierReader
+
+  init(_ marking: Marking, _ open: OpenTier, _ cancellation: Cancellation) {
+    self.marking = marking
+    self.cancellation = cancellation
+    reader = TierReader(open)
+  }
+
+  mutating func mark(_ region: RegionToVerify) throws {
+    try cancellation.check()
+    let bytes = try reader.map(region.map)
+    let map = try RegionMap(decoding: bytes.span.bytes, byteCount: region.byteCount)
+    for case .chunk(let id, _) in map.items { _ = try marking.mark(id) }
+  }
+}
+
+/// Something that a point needs and the index does not know.
+struct UnmarkableRecord: Error, CustomStringConvertible {
+  let description: String
+  init(_ description: String) { self.description = description }
+}
+
+/// What a point needs is not known, so nothing can be freed.
+package struct ReclaimError: Error, CustomStringConvertible {
+  let tier: Tier.Name
+  let point: String
+  let reason: String
+
+  package var description: String {
+    "nothing is freed in the \(tier.rawValue) tier, since it is not known what \(point) needs: "
+      + "\(reason); run `kluis scrub --repair`, or delete that point if it is lost"
+  }
+}
