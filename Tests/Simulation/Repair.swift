@@ -11,7 +11,8 @@ extension World {
   /// `scrub --repair` from the start; where nothing stops it, all copies are good and equal then.
   func repair(_ vault: Vault, _ run: inout Run) throws {
     let before = try Holdings(of: self)
-    let isWhole = !run.isDisturbed && run.isAlone && stores.allSatisfy { !$0.isAway && !$0.isLimited }
+    let isUsable = stores.allSatisfy { !$0.isAway && !$0.isLimited }
+    let isWhole = !run.isDisturbed && run.isAlone && isUsable
     let hasKey = run.hasKey
     var scrub = Scrub(vault, notices: run.notices)
     scrub.repairs = true
