@@ -16,7 +16,7 @@ import Testing
     makeImage(image, byteCount: 8 << 20, &random)
     var ids = [try kluis.backUp("m", image)]
     for round in 1...3 {
-      ImageFile(image).writeNoise(at: round << 20, count: 1 << 20, &random)
+      ImageFile(image).writeNoise(at: round << 18, count: 6 << 20, &random)
       ids.append(try kluis.backUp("m", image))
     }
     kluis("policy", "m", "--keep-last", "2").expect(0, saying: "m: keeps last 2")

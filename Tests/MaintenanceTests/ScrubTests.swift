@@ -30,7 +30,8 @@ import Workers
     let report = try bench.scrub(repairs: true)
     #expect(report.isClean && report.openProblems.isEmpty && bench.notices.all == [])
     let all = bench.stores.flatMap { bench.contents(of: $0).values }
-    #expect(report.readBytes == all.reduce(0) { $0 + UInt64($1.count) } && puts == 0)
+    #expect(report.readBytes == all.reduce(0) { $0 + UInt64($1.count) })
+    #expect(puts <= 1, "a lease on the tier that had none")
     #expect(report.stores.map(\.tier) == ["vault", "vault", "vault", "secondary"])
     #expect(report.stores.map(\.store) == ["copy 0", "copy 1", "copy 2", "far"])
     #expect(report.stores.map(\.objects) == bench.stores.map { bench.contents(of: $0).count })

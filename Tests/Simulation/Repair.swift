@@ -114,7 +114,8 @@ struct Holdings {
     for store in stores {
       for other in stores where other.tier == store.tier && other.name != store.name {
         for path in store.good where other.contents[path] != store.contents[path] {
-          if !hasKey, path.isObject(in: .machines), other.good.contains(path) { continue }
+          let mayChange = [ObjectFolder.machines, .trash, .locks].contains(where: path.isObject)
+          if !hasKey, mayChange, other.good.contains(path) { continue }
           let what = other.contents[path] == nil ? "lacks" : "has another"
           throw Violation("after a repair \(other.name) \(what) \(path) of \(store.name)")
         }

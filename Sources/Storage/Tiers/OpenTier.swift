@@ -32,7 +32,7 @@ package final class OpenTier: Sendable {
   ///   - purpose: for writing, the stores are first brought to hold the same (see ``CatchUp``), and
   ///     the index lists only what all of them hold.
   ///   - otherTiers: asked for what this tier has lost, in their order.
-  ///   - tombstoned: packs on their way out: what is only in them is read, and not taken for stored.
+  ///   - tombstoned: packs on their way out: what is only in them is read and not taken for stored.
   ///   - checkingEverything: whether every byte of the index is read.
   ///   - healing: whether copies that turn out damaged are repaired from good ones at once.
   /// - Throws: ``TierError``, ``StoreError``, ``Cancelled``.

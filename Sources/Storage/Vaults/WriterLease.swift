@@ -8,8 +8,8 @@ internal import Workers
 
 /// That somebody writes to a tier (`leases/NAME.json`).
 ///
-/// What is on its way out (``Tombstone``) goes only when every writer that may lean on it has ended:
-/// everyone who has not seen the tombstone.
+/// What is on its way out (``Tombstone``) goes only when every writer that may lean on it has
+/// ended: everyone who has not seen the tombstone.
 package struct Lease: Codable, Sendable, Equatable {
   /// What is being done, for a person.
   package var work: String
@@ -139,8 +139,8 @@ package struct LeaseError: Error, CustomStringConvertible {
   let tier: Tier.Name
 
   package var description: String {
-    "this command stood still for so long that `kluis reclaim` took it for ended, and may have freed "
-      + "in the \(tier.rawValue) tier what it was to use: run it again"
+    "this command stood still for so long that `kluis reclaim` took it for ended, and may have "
+      + "freed in the \(tier.rawValue) tier what it was to use: run it again"
   }
 }
 
