@@ -134,7 +134,7 @@ import Workers
       let found = try #require(try copy(point, from: source, to: target))
       expectSame(try target.restore(found, from: .snapshot), bytes, "put \(number)")
     }
-    #expect(failures == 7, "a lease, packs of chunks and of maps, index, machine, point: \(failures)")
+    #expect(failures == 7, "a lease, two packs, index, machine, point: \(failures)")
   }
 
   @Test("a chunk that the source has lost is an error with its place on the disk, and no point")

@@ -60,6 +60,8 @@ extension World {
     }
     let report = try reclaim.run(progress: Progress(), cancellation: run.cancellation)
     run.what += report.tiers.map { " \($0.tier) -\($0.freedPacks)~\($0.repackedPacks)" }.joined()
+    // What takes the place of a pack must be good in every copy, else a repair comes first.
+    if stores.contains(where: \.isSuspect) { return }
     if let failure = report.tiers.compactMap(\.failure).first { throw Failed(description: failure) }
   }
 

@@ -40,7 +40,7 @@ package struct Lease: Codable, Sendable, Equatable {
 final class WriterLease: Sendable {
   let name: String
   let tier: Tier
-  private let core: LeaseCore
+  private let core: HeldLease
   private let ticker: Ticker
 
   private static let pulse = Duration.seconds(60)
@@ -49,7 +49,7 @@ final class WriterLease: Sendable {
   init(on tier: Tier, for work: String) throws(StoreError) {
     name = randomName()
     self.tier = tier
-    let core = LeaseCore(
+    let core = HeldLease(
       name: name, tier: tier,
       Lease(work: work, process: ProcessIdentity.own?.text, began: .now))
     try core.put()
@@ -75,7 +75,7 @@ final class WriterLease: Sendable {
 }
 
 /// What a lease and the thread that keeps it alive share.
-private final class LeaseCore: Sendable {
+private final class HeldLease: Sendable {
   private let name: String
   private let tier: Tier
   private let state: Mutex<State>
@@ -159,6 +159,10 @@ package final class Leases: Sendable {
     if let known { return known }
     let lease = try WriterLease(on: tier, for: work)
     held.withLock { $0.append(lease) }
+    // Those of processes that were killed are in nobody's way, and of no use.
+    for (name, other) in try tier.leases(notices: Notices()) where other.isOfDeadProcess {
+      try tier.removeLease(name)
+    }
     return lease
   }
 
