@@ -13,7 +13,7 @@ struct PolicyCommand: ParsableCommand {
       Rules that are given take the place of those before. Without rules the policy is shown.
 
       EXAMPLES:
-        kluis policy web01 --keep-last 3 --keep-daily 7 --keep-weekly 4 --keep-monthly 12
+        kluis policy web01 --keep-last 3 --keep-daily 7 --keep-monthly 12
         kluis policy web01 --preview
         kluis policy web01
         kluis policy --default --keep-daily 30 --keep-tag keep=yes
@@ -66,8 +66,8 @@ struct PolicyCommand: ParsableCommand {
   var preview = false
 
   func validate() throws {
-    for count in [keepLast, keepDaily, keepWeekly, keepMonthly, keepYearly] where count != nil {
-      guard count! >= 1, count! <= 1_000_000 else {
+    for case let count? in [keepLast, keepDaily, keepWeekly, keepMonthly, keepYearly] {
+      guard count >= 1, count <= 1_000_000 else {
         throw ValidationError("a rule keeps at least 1 and at most 1000000 points")
       }
     }
