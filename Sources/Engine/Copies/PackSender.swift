@@ -82,11 +82,7 @@ struct PackSender: ~Copyable {
       source.notices.add("\(error)")
       return try sendSingly(wanted)
     }
-    // A pack may hold a record twice.
-    var seen: Set<ContentID> = []
-    let found = pack.entries.filter {
-      needed.isNeeded($0.id, in: wanted.id) && seen.insert($0.id).inserted
-    }
+    let found = pack.entries(where: { needed.isNeeded($0, in: wanted.id) })
     // A bit that flipped in the index has it look for something in a pack that lies in another.
     guard found.reduce(0, { $0 + $1.recordByteCount }) == wanted.neededByteCount else {
       return try sendSingly(wanted)
@@ -97,13 +93,7 @@ struct PackSender: ~Copyable {
     {
       return try writer.add(pack)
     }
-    for entry in found {
-      let start = Int(entry.offset) + RecordHeader.byteCount
-      let range = start..<start + Int(entry.storedByteCount)
-      try pack.withBytes { bytes in
-        try sink.add(sealed: bytes.extracting(range), of: entry)
-      }
-    }
+    try sink.add(found, of: pack)
   }
 
   /// A pack of which nearly all is lacking is sent as it is: nothing has to be put together anew,

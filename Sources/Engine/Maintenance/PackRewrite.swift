@@ -54,22 +54,13 @@ struct PackRewrite {
         continue
       }
       progress.expect(UInt64(pack.byteCount))
-      var seen: Set<ContentID> = []
-      let needed = pack.entries.filter {
-        marking.isLive($0.id, in: sparse.id) && seen.insert($0.id).inserted
-      }
+      let needed = pack.entries(where: { marking.isLive($0, in: sparse.id) })
       // An index that lists more than the pack has would have something left behind.
       guard needed.reduce(0, { $0 + UInt64($1.recordByteCount) }) == sparse.neededBytes else {
         open.notices.add("the index does not agree with pack \(sparse.id), which is not rewritten")
         continue
       }
-      for entry in needed {
-        let start = Int(entry.offset) + RecordHeader.byteCount
-        let range = start..<start + Int(entry.storedByteCount)
-        try pack.withBytes { bytes in
-          try sink.add(sealed: bytes.extracting(range), of: entry)
-        }
-      }
+      try sink.add(needed, of: pack)
       progress.advance(UInt64(pack.byteCount))
       rewritten.append(sparse.id)
     }

@@ -109,12 +109,12 @@ struct TierReclaim {
     try vault.holdLease(on: tier, notices: notices)
     try vault.endTrash(in: tier, now: settings.now, notices: notices)
     var state = try mark()
-    try settle(&state)
+    try settle(state)
     let fresh = try bury(state)
     // What was just buried may go at once where no time of grace is wanted.
     if !fresh.isEmpty, settings.graceSeconds <= 0 {
       state = try mark()
-      try settle(&state)
+      try settle(state)
     }
     try noteWaiting()
   }
@@ -124,7 +124,7 @@ struct TierReclaim {
   /// What was found out of a tier at one moment.
   private struct State {
     let open: OpenTier
-    var tombstones: [String: Tombstone]
+    let tombstones: [String: Tombstone]
     /// Those whose packs may be deleted.
     let closable: Set<String>
     let marking: Marking
@@ -190,7 +190,7 @@ struct TierReclaim {
   // MARK: what has a tombstone
 
   /// Takes tombstones from what is needed after all, and deletes what may go.
-  private mutating func settle(_ state: inout State) throws {
+  private mutating func settle(_ state: State) throws {
     let revived = state.marking.revived
     for (name, tombstone) in state.tombstones.sorted(by: { $0.key < $1.key }) {
       let packs = tombstone.packIDs

@@ -103,6 +103,12 @@ package final class SealedPack: Sendable {
     self.byteCount = byteCount
   }
 
+  /// The entries of wanted records, each record once: a pack may hold one twice.
+  package func entries(where isWanted: (ContentID) -> Bool) -> [PackEntry] {
+    var seen: Set<ContentID> = []
+    return entries.filter { isWanted($0.id) && seen.insert($0.id).inserted }
+  }
+
   /// Calls `body` with the whole pack.
   package func withBytes<Result, Failure: Error>(
     _ body: (RawSpan) throws(Failure) -> Result

@@ -72,6 +72,17 @@ package struct RecordSink: ~Copyable {
     }
   }
 
+  /// Stores records of a whole pack as they are sealed there, those that are new.
+  package mutating func add(_ entries: [PackEntry], of pack: SealedPack) throws {
+    for entry in entries {
+      let start = Int(entry.offset) + RecordHeader.byteCount
+      try pack.withBytes { bytes in
+        try add(
+          sealed: bytes.extracting(start..<start + Int(entry.storedByteCount)), of: entry)
+      }
+    }
+  }
+
   /// Hands over what is left. To be called after the last chunk and map.
   package mutating func finish() throws {
     try writer.add(&chunkRun, kind: .chunk, digester: &digester)

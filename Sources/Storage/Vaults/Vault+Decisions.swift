@@ -58,18 +58,10 @@ extension Vault {
     if own.map({ newest.holds(over: $0) }) ?? true {
       let told = newest.holding(newest.state == .gone ? nil : document ?? kept)
       guard let bytes = try? encoded(told, at: point) else { return }
-      for store in targets {
-        _ = try tier.attempt(store) { () throws(StoreError) in
-          try store.put(bytes.span.bytes, at: .removal(of: point))
-        }
-      }
+      try tier.offer(bytes, at: .removal(of: point), to: targets)
     }
     if newest.state == .restored, holders.isEmpty, let kept {
-      for store in targets {
-        _ = try tier.attempt(store) { () throws(StoreError) in
-          try store.put(kept.span.bytes, at: point)
-        }
-      }
+      try tier.offer(kept, at: point, to: targets)
     }
     guard newest.hidesPoint else { return }
     for store in targets where holders.contains(where: { $0 === store }) {
@@ -127,10 +119,19 @@ extension Vault {
       guard let bytes = try? documents.encode(newest, at: place, updated: newest.updated) else {
         return
       }
-      for store in targets {
-        _ = try tier.attempt(store) { () throws(StoreError) in
-          try store.put(bytes.span.bytes, at: place)
-        }
+      try tier.offer(bytes, at: place, to: targets)
+    }
+  }
+}
+
+extension Tier {
+  /// Puts a document into those of the stores that take it.
+  fileprivate func offer(
+    _ bytes: [UInt8], at path: ObjectPath, to stores: [any Store]
+  ) throws(StoreError) {
+    for store in stores {
+      _ = try attempt(store) { () throws(StoreError) in
+        try store.put(bytes.span.bytes, at: path)
       }
     }
   }
