@@ -101,6 +101,23 @@ extension World {
     }
   }
 
+  /// Whether reclaim refuses since a tier has lost what a point in the trash needs, which nothing
+  /// mends, and which it must not take for needless.
+  private func isOfLostTrash(
+    _ failure: String, _ vault: Vault, _ notices: Notices
+  ) throws -> Bool {
+    let deleted = try vault.deletedPoints(
+      now: Timestamp(secondsSince1970: clock), notices: notices)
+    return try deleted.contains { deleted in
+      guard let number = numbers[try vault.path(of: deleted.point)] else { return false }
+      return tiers.contains { tier in
+        promisers(of: number, in: tier).isEmpty
+          && failure.contains("in the \(tier.rawValue) tier, since it is not known what")
+          && failure.contains("\(deleted.point.id) needs")
+      }
+    }
+  }
+
   /// Everything is freed that no point needs, and nothing is left to do.
   func requireNoMoreThanNeeded(_ random: inout SeededRandom) throws {
     let notices = Notices()
@@ -111,6 +128,7 @@ extension World {
       do { try reclaim(vault, &run, isThorough: true, &random) } catch {
         // What a damaged point needs is not known.
         if try !Situation(of: self).isCalm { return }
+        if try isOfLostTrash("\(error)", vault, notices) { return }
         throw Violation("reclaim failed though nothing was in its way: \(error)")
       }
     }
