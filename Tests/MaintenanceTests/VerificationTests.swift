@@ -24,7 +24,7 @@ import Workers
     directory = try TemporaryDirectory()
     vault = try Vault.create(Vault.Plan(path: directory.appending("vault")), now: .now)
     var data = DiskModel(byteCount: 600_000, runs: 6, random: &random)
-    try writeFile(random.bytes(300_000), to: directory.appending("root"))
+    try writeFile(random.bytes(2_500_000), to: directory.appending("root"))
     for _ in 0..<2 {
       try writeFile(data.bytes, to: directory.appending("data"))
       points.append(try backUp())
@@ -53,7 +53,7 @@ import Workers
     let one = try verify([points[0]])
     let both = try verify(points)
     #expect(one.damaged.isEmpty && both.damaged.isEmpty && notices.all.isEmpty)
-    #expect(one.chunkCount > 3 && one.mapCount == 4 && one.byteCount > 300_000)
+    #expect(one.chunkCount > 3 && one.mapCount == 4 && one.byteCount > 2_500_000)
     #expect(both.chunkCount > one.chunkCount && both.chunkCount < 2 * one.chunkCount)
     let twice = try verify(points + points)
     #expect(twice.chunkCount == both.chunkCount && twice.byteCount == both.byteCount)
@@ -79,7 +79,7 @@ import Workers
         #expect(isHarmless || !report.damaged.isEmpty, "byte \(place) \(Seed.ofThisRun)")
         for disk in report.damaged {
           #expect(points.contains { $0.id == disk.point } && ["root", "data"].contains(disk.disk))
-          #expect(disk.offset < 600_000 && !disk.reason.isEmpty, "\(Seed.ofThisRun)")
+          #expect(disk.offset < 2_500_000 && !disk.reason.isEmpty, "\(Seed.ofThisRun)")
         }
       }
       try overwriteFile(file, with: good)
@@ -132,7 +132,7 @@ import Workers
   func statistics() throws {
     let statistics = try Statistics(of: vault, notices: notices)
     #expect(statistics.machines == 1 && statistics.points == 2)
-    #expect(statistics.diskBytes == 2 * 900_000)
+    #expect(statistics.diskBytes == 2 * 3_100_000)
     let data = points.flatMap(\.disks).reduce(0) { $0 + $1.dataBytes }
     #expect(statistics.dataBytes == data && statistics.tiers.count == 1)
     let tier = statistics.tiers[0]

@@ -2,10 +2,14 @@
 package struct DiskModel: Sendable {
   package private(set) var bytes: [UInt8]
 
-  /// - Parameter runs: pieces of data that are strewn over a disk of zeros.
+  /// - Parameter runs: pieces of data that are strewn over a disk of zeros. With any the disk is
+  ///   not all zeros.
   package init(byteCount: Int, runs: Int, random: inout SeededRandom) {
     bytes = [UInt8](repeating: 0, count: byteCount)
     for _ in 0..<runs { mutate(&random) }
+    if runs > 0, byteCount > 0 {
+      bytes[random.below(byteCount)] = 1 + UInt8(random.below(255))
+    }
   }
 
   /// One change: random bytes, compressible ones, zeros, or a copy of another place; at block
