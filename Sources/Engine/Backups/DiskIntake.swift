@@ -117,12 +117,13 @@ private struct RegionWorkers: Sendable {
     let region: DiskBackup.PlannedRegion
   }
 
-  /// All regions in the order of the disks, except that the last few go from the largest to the
-  /// smallest, so that no worker is left alone with a large one at the end.
+  /// All regions in the order of the disks, except that those with the least data come last, from
+  /// the largest to the smallest: no worker is left alone with a large one at the end.
   private func schedule(_ disks: [DiskBackup], workerCount: Int) -> [Work] {
     let all = disks.flatMap { disk in disk.regions.map { Work(disk: disk, region: $0) } }
-    let last = all.suffix(workerCount * 8).sorted { $0.region.dataBytes > $1.region.dataBytes }
-    return all.dropLast(last.count) + last
+    let bySize = all.indices.sorted { all[$0].region.dataBytes > all[$1].region.dataBytes }
+    let last = bySize.suffix(workerCount * 8)
+    return bySize.dropLast(last.count).sorted().map { all[$0] } + last.map { all[$0] }
   }
 
   @Sendable private func makeWorker() -> RegionWorker {
