@@ -68,6 +68,25 @@ import Tiers
     }
   }
 
+  @Test("a descriptor takes the place of older and forged ones, and never of a newer one")
+  func replacing() throws {
+    let made = vault.made.descriptor
+    let protection = vault.made.protection
+    var newer = made
+    newer.revision += 1
+    newer.authenticate(with: try #require(protection.keys))
+    var forged = made
+    forged.revision += 7
+    #expect(newer.replaces(made, protection) && !made.replaces(newer, protection))
+    #expect(made.replaces(forged, protection) && newer.replaces(forged, protection))
+    #expect(!made.replaces(made, protection) && !newer.replaces(made, .locked))
+    let plain = try Vault.create(Vault.Plan(path: vault.directory.appending("plain")), now: .now)
+    var changed = plain.descriptor
+    changed.revision += 1
+    #expect(changed.replaces(plain.descriptor, .none))
+    #expect(!plain.descriptor.replaces(changed, .none))
+  }
+
   @Test("a vault opens through a store whose descriptor was altered as well")
   func alteredAndOpened() throws {
     for (number, change) in alterations.enumerated() {

@@ -23,13 +23,22 @@ extension Vault {
     var places = StorePlaces(descriptor: descriptor, directory: directory).find()
     var stores = OpenedStores(descriptor, at: places, patience, notices)
     // A store that was away may tell of others as they were before, and an altered one lies.
-    let (chosen, protection) = try Unlocking(credential, vault: path.string, notices: notices)
-      .choose(among: [(directory.string, found)] + stores.descriptors)
-    if chosen.withoutTier != descriptor.withoutTier {
+    let unlocking = Unlocking(credential, vault: path.string, notices: notices)
+    var (chosen, protection) = try unlocking.choose(
+      among: [(directory.string, found)] + stores.descriptors)
+    var looks = 1
+    while chosen.withoutTier != descriptor.withoutTier {
       descriptor = chosen
       descriptor.tier = found.tier
       places = StorePlaces(descriptor: descriptor, directory: directory).find()
       stores = OpenedStores(descriptor, at: places, patience, notices)
+      looks += 1
+      // It may have been changed once more between the two looks.
+      if looks < 8, stores.descriptors.contains(where: { $0.descriptor.revision > chosen.revision })
+      {
+        (chosen, protection) = try unlocking.choose(
+          among: [(directory.string, descriptor)] + stores.descriptors)
+      }
     }
     guard !descriptor.stores.isEmpty else {
       throw VaultError.damaged(
@@ -171,11 +180,7 @@ private struct OpenedStores {
     for opened in stores where opened.absence == nil {
       var renewed = descriptor
       renewed.tier = opened.tier
-      if let own = opened.descriptor {
-        // Without the key a forged descriptor cannot be told, and must not spread.
-        if protection.isLocked || own == renewed { continue }
-        if protection.keys == nil, own.revision == descriptor.revision { continue }
-      }
+      if let own = opened.descriptor, !renewed.replaces(own, protection) { continue }
       renew(opened.store, opened.place, opened.descriptor, renewed, notices)
     }
   }
@@ -188,7 +193,7 @@ private struct OpenedStores {
   ) {
     let isStore = stores.contains { $0.store.name == directory.string }
     guard !isStore, own.tier == nil, protection.keys != nil,
-      own.withoutTier != descriptor.withoutTier
+      descriptor.withoutTier.replaces(own, protection)
     else { return }
     renew(DirectoryStore(directory), directory, own, descriptor.withoutTier, notices)
   }

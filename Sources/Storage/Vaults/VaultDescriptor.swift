@@ -131,6 +131,15 @@ package struct VaultDescriptor: Codable, Sendable, Equatable {
     encryption?.authenticator == authenticator(keys).description
   }
 
+  /// Whether a store that holds `present` is to be given this one, which was chosen among those of
+  /// all stores: not where somebody has changed the vault since.
+  func replaces(_ present: VaultDescriptor, _ protection: ContentProtection) -> Bool {
+    // Without the key a forged descriptor cannot be told, and must not spread.
+    guard !protection.isLocked, present != self else { return false }
+    guard let keys = protection.keys else { return present.revision < revision }
+    return present.revision <= revision || !present.isAuthentic(keys)
+  }
+
   /// Over all but the authenticator itself and the tier, which differs from store to store.
   private func authenticator(_ keys: VaultKeys) -> Digest {
     var common = withoutTier
