@@ -44,20 +44,33 @@ package struct PointCopy {
     let shipment = PackShipment(
       source: source, target: target, compression: vault.compression, workerCount: workerCount)
     for point in points {
-      do { try plan(point, needed, cancellation.child()) } catch is ReadError {
-        // A bit that flipped in the index may hide what is there.
-        _ = try source.recheckIndex()
+      do {
+        try plan(point, &needed, cancellation)
+        report.sentBytes += try shipment.send(needed, progress, cancellation.child())
+      } catch let error as ReadError {
+        // Of a point that was deleted meanwhile nothing has to be there.
+        guard try vault.isGone(point, from: source.tier) else { throw error }
         needed = NeededRecords(of: source, lackedBy: target)
-        try plan(point, needed, cancellation.child())
+        continue
       }
-      report.sentBytes += try shipment.send(needed, progress, cancellation.child())
       let latest = try vault.latestForCommit(target.tier, notices: target.notices)
       try vault.copyMachine(of: point, from: source.tier, to: latest.tier, source.notices)
-      try latest.vault.copyDocument(
+      let isCopied = try latest.vault.copyDocument(
         try vault.path(of: point), from: source.tier, to: latest.tier)
-      report.points.append(point)
+      if isCopied { report.points.append(point) }
     }
     return report
+  }
+
+  private func plan(
+    _ point: RecoveryPoint, _ needed: inout NeededRecords, _ cancellation: Cancellation
+  ) throws {
+    do { try plan(point, needed, cancellation.child()) } catch is ReadError {
+      // A bit that flipped in the index may hide what is there.
+      _ = try source.recheckIndex()
+      needed = NeededRecords(of: source, lackedBy: target)
+      try plan(point, needed, cancellation.child())
+    }
   }
 
   /// Walks a point's trees and marks what the target lacks by its index. That the target has an

@@ -60,8 +60,8 @@ package struct SealedCopy {
     let latest = try vault.latestForCommit(target, notices: notices)
     try copyMachines(to: latest.tier, notices)
     for point in points {
-      try vault.copyDocument(point.path, from: source, to: latest.tier)
-      report.points.append(point.path)
+      let isCopied = try vault.copyDocument(point.path, from: source, to: latest.tier)
+      if isCopied { report.points.append(point.path) }
     }
     return report
   }

@@ -133,21 +133,35 @@ struct TierReclaim {
 
   /// Everyone who may lean on what has a tombstone is looked for first, then their points.
   private mutating func mark() throws -> State {
-    let writers = try openLeases()
-    let present = try tier.tombstones(notices: notices)
-    let (open, tombstones) = try vault.openForWriting(
-      tier, checkingEverything: true, notices: notices, progress: progress,
-      cancellation: cancellation)
-    sizes = try TierListing(of: tier, notices: notices).packs
-    let marking = try marked(open)
-    let closable = present.filter { name, tombstone in
-      tombstones[name] != nil && isOver(tombstone)
-        && writers.values.allSatisfy { $0.seen.contains(name) }
+    var attempts = 0
+    var known: Set<PackID>?
+    while true {
+      let writers = try openLeases()
+      let present = try tier.tombstones(notices: notices)
+      let (open, tombstones) = try vault.openForWriting(
+        tier, checkingEverything: true, notices: notices, progress: progress,
+        cancellation: cancellation)
+      sizes = try TierListing(of: tier, notices: notices).packs
+      do {
+        let marking = try marked(open)
+        let closable = present.filter { name, tombstone in
+          tombstones[name] != nil && isOver(tombstone)
+            && writers.values.allSatisfy { $0.seen.contains(name) }
+        }
+        return State(
+          open: open, tombstones: tombstones, closable: Set(closable.keys), marking: marking,
+          writers: writers)
+      } catch let error as ReclaimError {
+        // A point that came meanwhile is newer than the index that was read before it.
+        let packs = open.index.publishedPacks
+        attempts += 1
+        guard attempts < Self.mostAttempts, packs != known else { throw error }
+        known = packs
+      }
     }
-    return State(
-      open: open, tombstones: tombstones, closable: Set(closable.keys), marking: marking,
-      writers: writers)
   }
+
+  private static let mostAttempts = 8
 
   private mutating func marked(_ open: OpenTier) throws -> Marking {
     let kept = try vault.keptPoints(in: tier, now: settings.now, notices: notices)

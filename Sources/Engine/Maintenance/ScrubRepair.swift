@@ -132,13 +132,16 @@ struct ScrubRepair: ~Copyable {
     expected.subtract(try vault.hiddenPoints(in: own.tier, notices: notices))
     // A backup that runs meanwhile may have put it here since, or merged a segment away.
     func isMissing(_ path: ObjectPath) -> Bool {
-      let isHereNow = (try? own.store.byteCount(of: path)) != nil
-      return !isHereNow && isAnywhereNow(path, in: own.tier)
+      !isHereNow(path, number) && isAnywhereNow(path, in: own.tier)
     }
     let missing = expected.subtracting(own.objects.keys).filter(isMissing)
     if missing.isEmpty || settled <= .now { return Array(missing) }
     pause(until: settled)
     return missing.filter(isMissing)
+  }
+
+  private func isHereNow(_ path: ObjectPath, _ store: Int) -> Bool {
+    (try? contents.stores[store].store.byteCount(of: path)) != nil
   }
 
   private func isAnywhereNow(_ path: ObjectPath, in tier: Tier) -> Bool {
@@ -151,7 +154,7 @@ struct ScrubRepair: ~Copyable {
       for id in Set(tier.index.missingPacks) {
         let path = ObjectPath.pack(id)
         for number in contents.stores(of: tier.tier.name)
-        where contents.stores[number].objects[path] == nil {
+        where contents.stores[number].objects[path] == nil && !isHereNow(path, number) {
           note(
             Scrub.Problem(
               kind: .missing, object: path.description, reason: "the index names it"),

@@ -55,24 +55,49 @@ package final class DirectoryStore: Store {
   package func read(
     _ path: ObjectPath, from offset: UInt64, into target: inout MutableRawSpan
   ) throws(StoreError) {
-    let wanted = target.byteCount
-    let count: Int
+    let opened: OpenFiles.Opened
+    do throws(FileError) { opened = try self.opened(path) } catch { throw translated(error, path) }
+    try fill(&target, from: opened, at: offset, path)
+  }
+
+  package func readAll(_ path: ObjectPath, limit: Int) throws(StoreError) -> [UInt8] {
+    // What is no file is no object, and one that is a pipe would be waited for.
+    guard try byteCount(of: path) != nil else { throw StoreError(.missing, path, in: name) }
+    let opened: OpenFiles.Opened
+    let byteCount: UInt64
     do throws(FileError) {
-      if path == .descriptor || path == .descriptorCopy {
-        // Others replace it: what is open may be what it was before.
-        count = try File.openForReading(location(path)).read(at: offset, into: &target)
-      } else {
-        let opened = try openFiles.file(path, at: location(path))
-        count = try opened.file.read(at: offset, into: &target)
-      }
+      opened = try self.opened(path)
+      byteCount = try opened.file.status().byteCount
     } catch { throw translated(error, path) }
-    if count < wanted { throw StoreError(.truncated, path, in: name) }
+    try refuse(path, of: byteCount, over: limit)
+    var bytes = [UInt8](repeating: 0, count: Int(byteCount))
+    var span = bytes.mutableSpan
+    var raw = span.mutableBytes
+    try fill(&raw, from: opened, at: 0, path)
+    return bytes
   }
 
   package func willNeed(_ path: ObjectPath, _ range: Range<UInt64>) {
-    do throws(FileError) {
-      try openFiles.file(path, at: location(path)).file.willNeed(range)
-    } catch {}
+    do throws(FileError) { try opened(path).file.willNeed(range) } catch {}
+  }
+
+  private func fill(
+    _ target: inout MutableRawSpan, from opened: OpenFiles.Opened, at offset: UInt64,
+    _ path: ObjectPath
+  ) throws(StoreError) {
+    let wanted = target.byteCount
+    let count: Int
+    do throws(FileError) { count = try opened.file.read(at: offset, into: &target) } catch {
+      throw translated(error, path)
+    }
+    if count < wanted { throw StoreError(.truncated, path, in: name) }
+  }
+
+  /// An object's file, as others have it there now.
+  private func opened(_ path: ObjectPath) throws(FileError) -> OpenFiles.Opened {
+    // What others replace would stay what it was when it was opened.
+    guard path.pack != nil else { return OpenFiles.Opened(try .openForReading(location(path))) }
+    return try openFiles.file(path, at: location(path))
   }
 
   package func byteCount(of path: ObjectPath) throws(StoreError) -> UInt64? {

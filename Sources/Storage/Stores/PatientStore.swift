@@ -36,6 +36,11 @@ package final class PatientStore: Store {
     idle.withLock { $0.append(line) }
   }
 
+  package func readAll(_ path: ObjectPath, limit: Int) throws(StoreError) -> [UInt8] {
+    let store = store
+    return try ask(path) { () throws(StoreError) in try store.readAll(path, limit: limit) }
+  }
+
   package func willNeed(_ path: ObjectPath, _ range: Range<UInt64>) {
     let store = store
     do throws(StoreError) {

@@ -18,6 +18,11 @@ package protocol Store: AnyObject, Sendable {
     _ path: ObjectPath, from offset: UInt64, into target: inout MutableRawSpan
   ) throws(StoreError)
 
+  /// The whole of a small object, as it was at one moment where others replace it.
+  ///
+  /// - Parameter limit: bytes that it may have at most; a larger one is refused unread.
+  func readAll(_ path: ObjectPath, limit: Int) throws(StoreError) -> [UInt8]
+
   /// Has a part of an object read ahead of its use, where the store can do that. Says nothing when
   /// it cannot be: the read that follows does.
   func willNeed(_ path: ObjectPath, _ range: Range<UInt64>)
@@ -42,21 +47,24 @@ package protocol Store: AnyObject, Sendable {
 extension Store {
   package func willNeed(_ path: ObjectPath, _ range: Range<UInt64>) {}
 
-  /// The whole of a small object.
-  ///
-  /// - Parameter limit: bytes that it may have at most; a larger one is refused unread.
   package func readAll(_ path: ObjectPath, limit: Int) throws(StoreError) -> [UInt8] {
     guard let byteCount = try byteCount(of: path) else {
       throw StoreError(.missing, path, in: name)
     }
-    guard byteCount <= UInt64(limit) else {
-      let reason = "it has \(byteCount) bytes, where at most \(limit) make sense"
-      throw StoreError(.refused(reason), path, in: name)
-    }
+    try refuse(path, of: byteCount, over: limit)
     var bytes = [UInt8](repeating: 0, count: Int(byteCount))
     var span = bytes.mutableSpan
     var raw = span.mutableBytes
     try read(path, from: 0, into: &raw)
     return bytes
+  }
+
+  /// Refuses an object that is larger than it can be.
+  func refuse(
+    _ path: ObjectPath, of byteCount: UInt64, over limit: Int
+  ) throws(StoreError) {
+    if byteCount <= UInt64(limit) { return }
+    let reason = "it has \(byteCount) bytes, where at most \(limit) make sense"
+    throw StoreError(.refused(reason), path, in: name)
   }
 }

@@ -14,12 +14,21 @@ struct CatchUp: ~Copyable {
   private let notices: Notices
   private let progress: Progress
   private let cancellation: Cancellation
+  private let othersWrite: () -> Bool
+  private let othersWroteFirst: Bool
   private let pool = PackWriter.makeBufferPool()
   private var digester = Digester()
   private var caughtUp: [String: Int] = [:]
 
-  init(_ tier: Tier, notices: Notices, progress: Progress, cancellation: Cancellation) {
+  /// - Parameter othersWrite: whether somebody else writes to the tier now. What one store has a
+  ///   little later than another says nothing then, and nothing is told of it.
+  init(
+    _ tier: Tier, othersWrite: @escaping () -> Bool, notices: Notices, progress: Progress,
+    cancellation: Cancellation
+  ) {
     self.tier = tier
+    self.othersWrite = othersWrite
+    othersWroteFirst = tier.copyCount > 1 && othersWrite()
     self.notices = notices
     self.progress = progress
     self.cancellation = cancellation
@@ -31,8 +40,10 @@ struct CatchUp: ~Copyable {
     guard tier.copyCount > 1 else { return try TierListing(of: tier, notices: notices) }
     let packs = try levelPacks()
     try levelSegments()
-    for (store, count) in caughtUp.sorted(by: { $0.key < $1.key }) {
-      notices.add("store \(store) lacked \(count) objects that others had, and was caught up")
+    if !caughtUp.isEmpty, !othersWroteFirst, !othersWrite() {
+      for (store, count) in caughtUp.sorted(by: { $0.key < $1.key }) {
+        notices.add("store \(store) lacked \(count) objects that others had, and was caught up")
+      }
     }
     return TierListing(packs)
   }
@@ -51,8 +62,14 @@ struct CatchUp: ~Copyable {
     }
     for (id, holders) in uneven {
       try cancellation.check()
-      if let byteCount = try spread(id, to: holders) { level[id] = byteCount }
-      progress.advance(holders.values.max() ?? 0)
+      let largest = holders.values.max() ?? 0
+      if tier.holds(id, byteCount: largest) {
+        // It came to the others while they were listed.
+        level[id] = largest
+      } else if let byteCount = try spread(id, to: holders) {
+        level[id] = byteCount
+      }
+      progress.advance(largest)
     }
     return level
   }

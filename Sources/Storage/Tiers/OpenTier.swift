@@ -33,13 +33,14 @@ package final class OpenTier: Sendable {
   ///     the index lists only what all of them hold.
   ///   - otherTiers: asked for what this tier has lost, in their order.
   ///   - tombstoned: packs on their way out: what is only in them is read and not taken for stored.
+  ///   - othersWrite: whether somebody else writes to the tier now.
   ///   - checkingEverything: whether every byte of the index is read.
   ///   - healing: whether copies that turn out damaged are repaired from good ones at once.
   /// - Throws: ``TierError``, ``StoreError``, ``Cancelled``.
   package init(
     _ tier: Tier, notices: Notices, for purpose: Purpose = .reading, otherTiers: [Tier] = [],
-    tombstoned: Set<PackID> = [], checkingEverything: Bool = false, healing: Bool = true,
-    progress: Progress = Progress(),
+    tombstoned: Set<PackID> = [], othersWrite: @escaping () -> Bool = { false },
+    checkingEverything: Bool = false, healing: Bool = true, progress: Progress = Progress(),
     cancellation: Cancellation = Cancellation()
   ) throws {
     self.tier = tier
@@ -55,7 +56,8 @@ package final class OpenTier: Sendable {
     case .writing:
       try tier.requireWritable()
       var catchUp = CatchUp(
-        tier, notices: notices, progress: progress, cancellation: cancellation)
+        tier, othersWrite: othersWrite, notices: notices, progress: progress,
+        cancellation: cancellation)
       listing = try catchUp.run()
     }
     buried = Mutex(tombstoned)
@@ -148,7 +150,7 @@ private func readIndex(
   for (name, stores) in try segmentNames(in: tier, notices: notices) {
     guard
       let segment = openSegment(
-        name, in: stores, listing: listing, tombstoned: tombstoned, notices: notices,
+        name, in: stores, of: tier, listing: listing, tombstoned: tombstoned, notices: notices,
         healing: healing, checkEverything: checkEverything, &digester)
     else { continue }
     published.append(segment)
@@ -168,15 +170,18 @@ private func readIndex(
 
 /// A segment from the first store that gives it undamaged; the others are healed from that.
 private func openSegment(
-  _ name: Digest, in stores: [any Store], listing: TierListing, tombstoned: Set<PackID>,
-  notices: Notices, healing: Bool, checkEverything: Bool, _ digester: inout Digester
+  _ name: Digest, in stores: [any Store], of tier: Tier, listing: TierListing,
+  tombstoned: Set<PackID>, notices: Notices, healing: Bool, checkEverything: Bool,
+  _ digester: inout Digester
 ) -> Segment? {
   var damages: [(store: any Store, damage: SegmentDamage)] = []
   var found: Segment?
   for store in stores {
     do throws(SegmentDamage) {
       let segment = try Segment(
-        name, in: store, isPresent: listing.holds, tombstoned: tombstoned)
+        name, in: store,
+        isPresent: { listing.holds($0, byteCount: $1) || tier.holds($0, byteCount: $1) },
+        tombstoned: tombstoned)
       if checkEverything, !segment.isIntact(digester: &digester) {
         throw SegmentDamage(name: name, store: store.name, reason: "its digest is wrong")
       }
@@ -260,20 +265,26 @@ func makeSegment(
   } catch { preconditionFailure("a segment that was just written cannot be read: \(error)") }
 }
 
-/// What a pack lists; from its records where its directory is damaged.
+/// What a pack lists; from its records where its directory is damaged. Nothing of one that is gone
+/// since it was listed.
 func recordsOfPack(
   _ id: PackID, _ byteCount: UInt64, in tier: Tier, notices: Notices, _ digester: inout Digester
 ) -> [PackEntry] {
   var best: [PackEntry] = []
+  var problems: [String] = []
   for store in tier.stores {
     do throws(PackError) {
-      return try store.directory(ofPack: id, byteCount: byteCount, digester: &digester)
-    } catch { notices.add("\(error)") }
+      let entries = try store.directory(ofPack: id, byteCount: byteCount, digester: &digester)
+      for problem in problems { notices.add(problem) }
+      return entries
+    } catch { problems.append("\(error)") }
     do throws(StoreError) {
       let bytes = try store.readAll(.pack(id), limit: PackFormat.maximumByteCount)
       let found = walkRecords(ofPack: bytes.span.bytes)
       if found.count > best.count { best = found }
-    } catch { notices.add("\(error)") }
+    } catch { problems.append("\(error)") }
   }
+  if best.isEmpty, tier.isGone(.pack(id)) { return [] }
+  for problem in problems { notices.add(problem) }
   return best
 }

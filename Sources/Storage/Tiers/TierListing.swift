@@ -32,6 +32,27 @@ package struct TierListing: Sendable {
   package var packs: [PackID: UInt64] { sizes.mapValues { $0.max() ?? 0 } }
 }
 
+extension Tier {
+  /// Whether no store has an object now. One that does not answer may have it.
+  package func isGone(_ path: ObjectPath) -> Bool {
+    stores.allSatisfy { store in
+      do throws(StoreError) { return try store.byteCount(of: path) == nil } catch { return false }
+    }
+  }
+
+  /// Whether every store that is written to holds a pack now, with that size: one that was put
+  /// since they were listed.
+  func holds(_ id: PackID, byteCount: UInt64) -> Bool {
+    let stores = writable
+    return !stores.isEmpty
+      && stores.allSatisfy { store in
+        do throws(StoreError) { return try store.byteCount(of: .pack(id)) == byteCount } catch {
+          return false
+        }
+      }
+  }
+}
+
 /// What each of `stores` has in a folder, in their order. One that cannot be listed is noted and
 /// left out.
 ///

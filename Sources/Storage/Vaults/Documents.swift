@@ -1,4 +1,5 @@
 internal import Encryption
+internal import Glibc
 package import Stores
 package import Tiers
 
@@ -18,7 +19,7 @@ extension Tier {
 }
 
 /// A document as the first of `stores` that has it undamaged gives it; the damaged ones before it
-/// are healed from that.
+/// are healed from that. One that is gone from a store since that was listed is being deleted.
 ///
 /// - Parameters:
 ///   - healing: false to note what is damaged and leave it as it is.
@@ -42,6 +43,8 @@ func readDocument<Value>(
       return value
     } catch let error as DocumentDamage {
       failed.append((store, "\(path) in store \(store.name) is damaged: \(error.reason)"))
+    } catch let error as StoreError where error.kind == .missing {
+      continue
     } catch { failed.append((store, "\(error)")) }
   }
   for (_, problem) in failed { notices.add(problem) }
@@ -91,51 +94,89 @@ extension Vault {
       hidden = try adoptDecisions(for: tier, in: targets, notices: notices)
     }
     guard tier.copyCount > 1 else { return }
+    var leveling = Leveling(of: tier, in: targets, for: self, notices: notices)
     for folder in [ObjectFolder.locks, .trash, .points, .machines] {
-      try level(folder, of: tier, in: targets, besides: hidden, notices: notices)
+      try leveling.run(folder, besides: hidden)
     }
   }
+}
 
-  private func level(
-    _ folder: ObjectFolder, of tier: Tier, in targets: [any Store], besides hidden: Set<ObjectPath>,
-    notices: Notices
+/// Gives stores the documents that others of their tier have, or have newer.
+private struct Leveling {
+  private let tier: Tier
+  private let targets: [any Store]
+  private let vault: Vault
+  private let notices: Notices
+  private var hasPaused = false
+
+  /// A document is put into all stores within this many microseconds, as a rule.
+  private static let pause: UInt32 = 100_000
+
+  init(of tier: Tier, in targets: [any Store], for vault: Vault, notices: Notices) {
+    self.tier = tier
+    self.targets = targets
+    self.vault = vault
+    self.notices = notices
+  }
+
+  mutating func run(
+    _ folder: ObjectFolder, besides hidden: Set<ObjectPath>
   ) throws(StoreError) {
     var sizes: [ObjectPath: [UInt64]] = [:]
-    var holders: [ObjectPath: [any Store]] = [:]
-    for (store, objects) in try list(folder, of: tier.stores, notices: notices) {
+    for (_, objects) in try list(folder, of: tier.stores, notices: notices) {
       for object in objects
       where object.path.isObject(in: folder) && object.path.tombstone == nil {
         sizes[object.path, default: []].append(object.byteCount)
-        holders[object.path, default: []].append(store)
       }
     }
-    for (path, stores) in holders.sorted(by: { $0.key < $1.key }) where !hidden.contains(path) {
+    for (path, sizes) in sizes.sorted(by: { $0.key < $1.key }) where !hidden.contains(path) {
       // A point never changes, so equal sizes will do; other documents may have changed in place.
-      let isLevel = sizes[path]?.count == tier.stores.count && Set(sizes[path] ?? []).count == 1
+      let isLevel = sizes.count == tier.stores.count && Set(sizes).count == 1
       if isLevel, folder == .points { continue }
-      let copies = goodCopies(of: path, in: stores)
-      let newest = copies.max { ($0.updated ?? 0) < ($1.updated ?? 0) }
-      guard let newest else { continue }
-      for store in targets {
-        let own = copies.first { $0.store === store }
-        if let own, own.bytes == newest.bytes || protection.isLocked { continue }
-        let isDone: Void? = try tier.attempt(store) { () throws(StoreError) in
-          try store.put(newest.bytes.span.bytes, at: path)
-        }
-        if isDone != nil {
-          notices.add("store \(store.name) lacked \(path), and was caught up")
-        }
+      guard var (bytes, lacking) = uneven(path) else { continue }
+      if !hasPaused {
+        // Somebody may be putting it there at this moment.
+        usleep(Self.pause)
+        hasPaused = true
+        guard let still = uneven(path) else { continue }
+        (bytes, lacking) = still
       }
+      for store in lacking { try put(bytes, at: path, in: store) }
     }
   }
 
+  private func put(
+    _ bytes: [UInt8], at path: ObjectPath, in store: any Store
+  ) throws(StoreError) {
+    let isDone: Void? = try tier.attempt(store) { () throws(StoreError) in
+      try store.put(bytes.span.bytes, at: path)
+    }
+    if isDone != nil, !vault.othersWrite(to: tier) {
+      notices.add("store \(store.name) lacked \(path), and was caught up")
+    }
+  }
+
+  /// The newest good copy of a document, and the stores that have another or none; nil where all
+  /// have it.
+  private func uneven(_ path: ObjectPath) -> (bytes: [UInt8], lacking: [any Store])? {
+    let copies = goodCopies(of: path)
+    guard let newest = copies.max(by: { ($0.updated ?? 0) < ($1.updated ?? 0) }) else {
+      return nil
+    }
+    let lacking = targets.filter { store in
+      guard let own = copies.first(where: { $0.store === store }) else { return true }
+      return own.bytes != newest.bytes && !vault.protection.isLocked
+    }
+    return lacking.isEmpty ? nil : (newest.bytes, lacking)
+  }
+
   private func goodCopies(
-    of path: ObjectPath, in stores: [any Store]
+    of path: ObjectPath
   ) -> [(store: any Store, bytes: [UInt8], updated: Int64?)] {
-    stores.compactMap { store in
+    tier.stores.compactMap { store in
       // A copy that cannot be read is one that has to be written anew.
       guard let bytes = try? store.readAll(path, limit: documentByteLimit),
-        documents.damage(in: bytes, at: path) == nil,
+        vault.documents.damage(in: bytes, at: path) == nil,
         let age = try? CheckedDocument.decode(Age.self, from: bytes)
       else { return nil }
       return (store, bytes, age.updated?.secondsSince1970)

@@ -67,17 +67,12 @@ extension Store {
     } catch { notices.add("\(what); not repaired: \(error)") }
   }
 
-  /// Nil where there is none. One that is replaced between the questions for its size and for its
-  /// bytes is asked for again.
+  /// Nil where there is none.
   private func descriptorBytes(at path: ObjectPath) throws(StoreError) -> [UInt8]? {
-    for _ in 0..<4 {
-      guard try byteCount(of: path) != nil else { return nil }
-      do throws(StoreError) {
-        let bytes = try readAll(path, limit: 1 << 20)
-        if try byteCount(of: path) == UInt64(bytes.count) { return bytes }
-      } catch { guard error.kind == .truncated else { throw error } }
+    do throws(StoreError) { return try readAll(path, limit: 1 << 20) } catch {
+      if error.kind == .missing { return nil }
+      throw error
     }
-    return try readAll(path, limit: 1 << 20)
   }
 
   private func decodeDescriptor(at path: ObjectPath) throws -> VaultDescriptor? {

@@ -55,6 +55,8 @@ extension Tier {
           try? CheckedDocument.decode(Lease.self, from: $0)
         }
       }
+      // Its holder has ended since it was listed.
+      if copies.isEmpty, isGone(path) { continue }
       // The copy that was written first has seen least, and is as old as its newest beat.
       var lease = copies.min { $0.seen.count < $1.seen.count } ?? unknown
       lease.beat = copies.map(\.beat).max() ?? lease.beat

@@ -67,7 +67,7 @@ extension Vault {
       for (path, stores) in holders where path.point?.machine == folder ?? path.point?.machine {
         if removals.hides(path) { continue }
         guard let point = readPoint(path, from: stores, notices: notices, healing: healing) else {
-          damaged.insert(path)
+          if !tier.isGone(path) { damaged.insert(path) }
           continue
         }
         var listed = found[path] ?? ListedPoint(point: point, tiers: [])
@@ -90,6 +90,11 @@ extension Vault {
       guard point.isSound, (try? self.path(of: point)) == path else { throw .misplaced }
       return point
     }
+  }
+
+  /// Whether a point was deleted from a tier since it was listed there.
+  package func isGone(_ point: RecoveryPoint, from tier: Tier) throws(LockedError) -> Bool {
+    tier.isGone(try path(of: point))
   }
 
   /// Where a point lies in each of its stores.
@@ -144,18 +149,27 @@ extension Vault {
 
   /// Puts a document that one tier has into another as it is, sealed or not.
   ///
+  /// - Returns: false where it was deleted from `source` since it was listed there.
   /// - Throws: ``VaultError/damaged(_:reason:)`` where no store of `source` has it undamaged.
-  package func copyDocument(_ path: ObjectPath, from source: Tier, to target: Tier) throws {
+  @discardableResult
+  package func copyDocument(
+    _ path: ObjectPath, from source: Tier, to target: Tier
+  ) throws -> Bool {
     guard let found = goodDocument(path, among: source.stores, documents) else {
+      if source.isGone(path) { return false }
       throw VaultError.damaged(
         "\(path) in the \(source.name.rawValue) tier", reason: "no copy of it is good")
     }
-    guard path.point != nil else { return try target.put(found.bytes, at: path) }
+    guard path.point != nil else {
+      try target.put(found.bytes, at: path)
+      return true
+    }
     try commit {
       try target.put(found.bytes, at: path)
     } undo: {
       try target.delete(path)
     }
+    return true
   }
 
   /// A machine that was protected before, as the nearest tier knows it; nil where it is new.

@@ -34,9 +34,22 @@ extension Vault {
     let open = try OpenTier(
       tier, notices: notices, for: .writing,
       tombstoned: Set(tombstones.values.flatMap(\.packIDs)),
-      checkingEverything: checkingEverything, progress: progress, cancellation: cancellation)
+      othersWrite: { self.othersWrite(to: tier) }, checkingEverything: checkingEverything,
+      progress: progress, cancellation: cancellation)
     try levelDocuments(of: tier, notices: notices)
     return (open, tombstones)
+  }
+
+  /// Whether somebody else has a lease on a tier and was heard of in the last hour. Where that
+  /// cannot be told, nobody has.
+  func othersWrite(to tier: Tier) -> Bool {
+    let own = leaseNames
+    do throws(StoreError) {
+      return try tier.leases(notices: Notices()).contains { name, lease in
+        let silence = Timestamp.now.secondsSince1970 - lease.beat.secondsSince1970
+        return !own.contains(name) && !lease.isOfDeadProcess && silence < 3600
+      }
+    } catch { return false }
   }
 
   /// Has everyone who reclaims wait for what this command does with a tier.
