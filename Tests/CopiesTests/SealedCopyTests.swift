@@ -135,7 +135,7 @@ import Workers
     for puts in 0..<3 {
       let cancellation = Cancellation()
       if puts == 0 { cancellation.request() }
-      bench.copies[0].call(afterPuts: puts) { cancellation.request() }
+      bench.copies[0].call(after: puts) { cancellation.request() }
       do { try transfer(cancellation) } catch {
         #expect(error is Cancelled, "\(error)")
         #expect(bench.copies[0].paths(in: .points).isEmpty)

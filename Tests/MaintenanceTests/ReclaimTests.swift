@@ -4,6 +4,7 @@ import Hashing
 import Maps
 import Packs
 import Stores
+import Synchronization
 import TestSupport
 import Testing
 import Tiers
@@ -61,6 +62,28 @@ import Workers
 
   private func expectRestores(_ numbers: Range<Int>) throws {
     for number in numbers { #expect(try bench.restore(points[number]) == images[number]) }
+  }
+
+  @Test("a point that comes while the index is read is no reason to stop")
+  func pointMeanwhile() throws {
+    var random = Seed.ofThisRun.random
+    let first = bench.copies[0]
+    for number in 1...12 {
+      let bytes = random.bytes(200_000)
+      let other = try opened()
+      let point = Mutex<RecoveryPoint?>(nil)
+      first.call(after: number, of: .list) {
+        do {
+          let new = try bench.backUp(bytes, in: other)
+          point.withLock { $0 = new }
+        } catch { Issue.record(error) }
+      }
+      let report = try reclaim()
+      first.call(after: 0, nil)
+      #expect(report.failure == nil, "listing \(number)")
+      if let point = point.withLock({ $0 }) { #expect(try bench.restore(point) == bytes) }
+      try expectRestores(1..<3)
+    }
   }
 
   @Test("what no point needs goes from all copies, and what is needed stays as it is")

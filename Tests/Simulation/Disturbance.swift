@@ -49,8 +49,8 @@ enum Disturbance {
     switch self {
     case .none: break
     case .powerLoss(let stores): for (store, puts) in stores { store.losePower(afterPuts: puts) }
-    case .stop(let store, let puts): store.call(afterPuts: puts) { cancellation.request() }
-    case .reclaim(let store, let puts, _, let action): store.call(afterPuts: puts, action)
+    case .stop(let store, let puts): store.call(after: puts) { cancellation.request() }
+    case .reclaim(let store, let puts, _, let action): store.call(after: puts, action)
     case .stopLater(let microseconds):
       return WorkerThread {
         usleep(microseconds)
@@ -64,7 +64,7 @@ enum Disturbance {
     switch self {
     case .none: break
     case .powerLoss(let stores): for (store, _) in stores { store.restorePower() }
-    case .stop(let store, _), .reclaim(let store, _, _, _): store.call(afterPuts: 0, nil)
+    case .stop(let store, _), .reclaim(let store, _, _, _): store.call(after: 0, nil)
     case .stopLater: timer?.wait()
     }
   }

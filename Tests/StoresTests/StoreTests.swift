@@ -2,9 +2,11 @@ import Bytes
 import Files
 import Hashing
 import Stores
+import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
+import Workers
 
 @Suite struct StoreTests {
   @Test("a directory store does what stores do", arguments: StoreConformance.allCases)
@@ -49,6 +51,38 @@ import Testing
     #expect(throws: StoreError.self) { try store.put(bytes.span.bytes, at: .machine("web01")) }
     #expect(try directoryEntries(directory.appending("machines")) == ["web01.json"])
     #expect(try fileStatus(target)?.kind == .directory)
+  }
+
+  @Test("an object that another program replaces is read whole, as it was or as it is")
+  func replacedMeanwhile() throws {
+    let directory = try TemporaryDirectory()
+    let (reader, writer) = (DirectoryStore(directory.path), DirectoryStore(directory.path))
+    let path = ObjectPath.machine("web01")
+    let versions = [100, 30_000, 7].map { [UInt8](repeating: UInt8($0 % 251), count: $0) }
+    for version in versions {
+      try writer.put(version.span.bytes, at: path)
+      #expect(try reader.readAll(path, limit: 1 << 20) == version)
+    }
+    let isOver = Atomic(false)
+    let thread = WorkerThread {
+      var round = 0
+      while !isOver.load(ordering: .relaxed) {
+        let version = versions[round % 3]
+        do throws(StoreError) { try writer.put(version.span.bytes, at: path) } catch {
+          Issue.record(error)
+        }
+        round += 1
+      }
+    }
+    for _ in 0..<2000 {
+      let bytes = try reader.readAll(path, limit: 1 << 20)
+      guard versions.contains(bytes) else {
+        Issue.record("\(bytes.count) bytes that nobody wrote")
+        break
+      }
+    }
+    isOver.store(true, ordering: .relaxed)
+    thread.wait()
   }
 
   @Test("more files than are kept open are read all the same, and read anew when replaced")

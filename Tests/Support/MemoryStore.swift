@@ -16,7 +16,7 @@ package final class MemoryStore: Store {
     var hasPower = true
     var isReadOnly = false
     var advised: [(path: ObjectPath, range: Range<UInt64>)] = []
-    var alarm: (puts: Int, action: @Sendable () -> Void)?
+    var alarm: (operation: Operation, count: Int, action: @Sendable () -> Void)?
   }
 
   private let state = Mutex(State())
@@ -52,9 +52,11 @@ package final class MemoryStore: Store {
   /// Every put and every deletion is refused while this is so.
   package func setReadOnly(_ isReadOnly: Bool) { state.withLock { $0.isReadOnly = isReadOnly } }
 
-  /// Calls `action` once, when so many further puts are done; nil forgets it.
-  package func call(afterPuts count: Int, _ action: (@Sendable () -> Void)?) {
-    state.withLock { state in state.alarm = action.map { (count, $0) } }
+  /// Calls `action` once, when so many further operations of a kind are done; nil forgets it.
+  package func call(
+    after count: Int, of operation: Operation = .put, _ action: (@Sendable () -> Void)?
+  ) {
+    state.withLock { state in state.alarm = action.map { (operation, count, $0) } }
   }
 
   package func flipBit(_ bit: Int, of path: ObjectPath) {
@@ -107,14 +109,13 @@ package final class MemoryStore: Store {
       state.objects[path] = copy
       return nil
     }
-    soundAlarm()
   }
 
-  private func soundAlarm() {
+  private func soundAlarm(after operation: Operation) {
     let action: (@Sendable () -> Void)? = state.withLock { state in
-      guard let alarm = state.alarm else { return nil }
-      state.alarm = alarm.puts > 1 ? (alarm.puts - 1, alarm.action) : nil
-      return alarm.puts > 1 ? nil : alarm.action
+      guard let alarm = state.alarm, alarm.operation == operation else { return nil }
+      state.alarm = alarm.count > 1 ? (operation, alarm.count - 1, alarm.action) : nil
+      return alarm.count > 1 ? nil : alarm.action
     }
     action?()
   }
@@ -193,6 +194,7 @@ package final class MemoryStore: Store {
       return body(&state)
     }
     if let problem { throw StoreError(problem, path, in: name) }
+    soundAlarm(after: operation)
   }
 }
 

@@ -110,6 +110,7 @@ struct CatchUp: ~Copyable {
       for other in tier.writable where holders[ObjectIdentifier(other)] != byteCount {
         try catchUp(other) { () throws(StoreError) in
           try pack.withBytes { bytes throws(StoreError) in try other.put(bytes, at: .pack(id)) }
+          return true
         }
       }
       return byteCount
@@ -118,10 +119,11 @@ struct CatchUp: ~Copyable {
     return nil
   }
 
+  /// - Parameter put: says whether the store lacked something.
   private mutating func catchUp(
-    _ store: any Store, with put: () throws(StoreError) -> Void
+    _ store: any Store, with put: () throws(StoreError) -> Bool
   ) throws(StoreError) {
-    if try tier.attempt(store, put) != nil { caughtUp[store.name, default: 0] += 1 }
+    if try tier.attempt(store, put) == true { caughtUp[store.name, default: 0] += 1 }
   }
 
   private mutating func levelSegments() throws {
@@ -129,8 +131,14 @@ struct CatchUp: ~Copyable {
       guard let name = path.segment, commonSize(of: holders) == nil else { continue }
       try cancellation.check()
       guard let (bytes, _) = goodSegment(name, among: tier.stores, &digester) else { continue }
-      for other in tier.writable where holders[ObjectIdentifier(other)] != UInt64(bytes.count) {
-        try catchUp(other) { () throws(StoreError) in try other.put(bytes.span.bytes, at: path) }
+      let byteCount = UInt64(bytes.count)
+      for other in tier.writable where holders[ObjectIdentifier(other)] != byteCount {
+        try catchUp(other) { () throws(StoreError) in
+          // It may have come while the others were listed.
+          if try other.byteCount(of: path) == byteCount { return false }
+          try other.put(bytes.span.bytes, at: path)
+          return true
+        }
       }
     }
   }
