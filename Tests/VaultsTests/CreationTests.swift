@@ -138,6 +138,30 @@ import Tiers
     }
   }
 
+  @Test("a vault that could not be made leaves nothing behind, and can be made afterwards")
+  func failure() throws {
+    try makeDirectory(directory.appending("b"))
+    var failing = plan(.lrs, copies: ["a", "b", "c"])
+    failing.copies[2] = "/proc/kluis-nothing/c"
+    #expect(throws: FileError.self) { _ = try Vault.create(failing, now: now) }
+    #expect(try directoryEntries(directory.path) == ["b"], "what was there stays")
+    #expect(try directoryEntries(directory.appending("b")) == [])
+    failing = plan(.lrs, secondaries: ["s"])
+    failing.redundancy = .grs
+    failing.secondaries = ["/proc/kluis-nothing/s"]
+    #expect(throws: FileError.self) { _ = try Vault.create(failing, now: now) }
+    #expect(try directoryEntries(directory.path) == ["b"])
+    _ = try Vault.create(plan(.lrs, copies: ["a", "b", "c"]), now: now)
+  }
+
+  @Test("what somebody left who was stopped while making a store is made whole")
+  func begun() throws {
+    for folder in ["packs", "index"] {
+      try makeDirectory(directory.appending("v").appending(folder))
+    }
+    _ = try Vault.create(plan(.single), now: now)
+  }
+
   @Test("stores that share a file system are told of together")
   func oneFileSystem() throws {
     let vault = try Vault.create(plan(.grs, secondaries: ["s"]), now: now)

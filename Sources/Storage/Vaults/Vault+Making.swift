@@ -25,7 +25,8 @@ extension Vault {
     package init(path: FilePath) { self.path = path }
   }
 
-  /// Makes an empty vault: a directory for each store, with the descriptor in it.
+  /// Makes an empty vault: a directory for each store, with the descriptor in it. Where that fails,
+  /// what it made is gone again, and it can be run once more.
   ///
   /// - Throws: ``VaultError/exists(_:)`` where a directory holds something already; ``StoreError``,
   ///   ``FileError``.
@@ -46,19 +47,43 @@ extension Vault {
       }
     }
     try refuseOverlap(paths, home: home)
-    for path in paths + [home] where try !(directoryEntries(path) ?? []).isEmpty {
+    let places = paths.contains(home) ? paths : paths + [home]
+    for path in places where try !DirectoryStore.isBegun(at: path) {
       throw VaultError.exists(path.string)
     }
-    for store in stores {
-      descriptor.tier = store.tier
-      try makeStore(at: FilePath(store.path), descriptor)
-    }
-    if !paths.contains(home) {
-      descriptor.tier = nil
-      try makeDirectory(home)
-      try DirectoryStore(home).putDescriptor(descriptor)
+    let missing = try places.filter { try fileStatus($0) == nil }
+    do {
+      for store in stores {
+        descriptor.tier = store.tier
+        try makeStore(at: FilePath(store.path), descriptor)
+      }
+      if !paths.contains(home) {
+        descriptor.tier = nil
+        try makeDirectory(home)
+        try DirectoryStore(home).putDescriptor(descriptor)
+      }
+    } catch {
+      for path in places {
+        unmakeStore(at: path, of: descriptor.id, wasMissing: missing.contains(path))
+      }
+      throw error
     }
     return try open(plan.path, unlocking: keys.map { .master($0.master) })
+  }
+
+  /// Removes a store of a vault that could not be made. What cannot be removed stays: the failure
+  /// that led here is what matters.
+  private static func unmakeStore(at path: FilePath, of id: String, wasMissing: Bool) {
+    let store = DirectoryStore(path)
+    do {
+      // Somebody else may have made a vault there at the same moment.
+      if let found = try store.readDescriptor(notices: Notices()), found.id != id { return }
+      for descriptor in [ObjectPath.descriptor, .descriptorCopy] { try store.delete(descriptor) }
+      for folder in ObjectFolder.allCases {
+        try removeEmptyDirectory(path.appending(folder.rawValue))
+      }
+      if wasMissing { try removeEmptyDirectory(path) }
+    } catch { return }
   }
 
   /// Makes an empty store.
