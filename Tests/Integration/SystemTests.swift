@@ -74,6 +74,28 @@ import Testing
     kluis.expect(point, restores: image)
   }
 
+  @Test(
+    .enabled(
+      if: canMount && isInstalled("mke2fs"), "needs mke2fs and the right to mount a file system"))
+  func `a restore of files stops where the disk is full, and leaves no half file`() throws {
+    var random = seededGenerator("files to a full target")
+    kluis("init", kluis.vault, "--redundancy", "single").expect(0)
+    let tree = kluis.scratch.directory("tree")
+    for number in 0..<40 { _ = makeNoise("tree/\(number)", 1 << 20, &random) }
+    let image = kluis.path("files.img")
+    run("mke2fs", "-q", "-t", "ext4", "-d", tree, image, "64M")
+    _ = try kluis.backUp("m", image)
+    let place = kluis.scratch.mountMemory("small", byteCount: 8 << 20)
+    let outcome = kluis("restore", "files", "m", "root:/", "--to", "\(place)/files")
+      .expect(1, saying: "no space left on device; what is whole stays")
+    #expect(outcome.errors.split(separator: "\n").count == 1, "\(outcome)")
+    let restored = files(under: "\(place)/files")
+    #expect(!restored.isEmpty && restored.count < 9, "\(restored)")
+    for name in restored {
+      #expect(haveSameBytes("\(place)/files/\(name)", "\(tree)/\(name)"), "\(name)")
+    }
+  }
+
   @Test(.enabled(if: canMount, "needs the right to mount a file system"))
   func `a read-only vault is read and not written`() throws {
     var random = seededGenerator("read-only")

@@ -11,7 +11,7 @@ package import Workers
 ///
 /// Names are made from the target's open descriptor on, and no link is followed below it, so that
 /// nothing on a disk can reach what lies outside. A file gets its name when it is whole. What
-/// cannot be restored is noted, and the rest goes on.
+/// cannot be restored is noted, and the rest goes on, unless the target is full.
 package struct DirectoryRestore: Sendable {
   /// Whether files that are there already are replaced.
   package var replacing = false
@@ -32,7 +32,7 @@ package struct DirectoryRestore: Sendable {
   /// Makes the target where it is missing.
   ///
   /// - Throws: ``FilesExist`` before anything is written; ``FileError`` where the target cannot be
-  ///   opened; ``Cancelled``, when no half file is left behind.
+  ///   opened; ``Cancelled`` and ``NoRoomError``, when no half file is left behind.
   package func run(
     progress: Progress, cancellation: Cancellation
   ) throws -> FileRestoreReport {
@@ -50,6 +50,7 @@ package struct DirectoryRestore: Sendable {
       try job.writeFiles(
         fileOrder(without: blocked), workerCount: workerCount, progress, cancellation)
       try job.makeOthers(without: blocked, makesNodes: makesNodes, cancellation)
+      try tally.checkRoom()
     } catch {
       // What is whole stays, in directories as they should be.
       job.finishDirectories(made)

@@ -25,6 +25,7 @@ struct RestoreJob: Sendable {
       if let parent = item.parent, blocked.contains(parent) { blocked.insert(number) }
       guard item.kind == .directory, !blocked.contains(number) else { continue }
       try cancellation.check()
+      try tally.checkRoom()
       do throws(FileError) {
         let isNew = try tree.parent(of: number).makeDirectory(item.name.bytes)
         if isNew || replacing && !item.isOnTheWay { made.append(number) }
@@ -64,6 +65,7 @@ struct RestoreJob: Sendable {
       while let work = queue.next() {
         switch work {
         case .file(let number):
+          try cancellation.check()
           guard let file = open(number) else { continue }
           // The first piece is the whole of it, as far as this thread goes.
           while let piece = file.nextPiece() {
@@ -71,6 +73,10 @@ struct RestoreJob: Sendable {
           }
         case .piece(let file, let piece):
           try copy(piece, of: file, &buffer, progress, cancellation)
+        }
+        do { try tally.checkRoom() } catch {
+          cancellation.request()
+          throw error
         }
       }
     }
@@ -124,6 +130,7 @@ struct RestoreJob: Sendable {
     for (number, item) in plan.items.enumerated() where !blocked.contains(number) {
       guard item.linkTo == nil else { continue }
       try cancellation.check()
+      try tally.checkRoom()
       switch item.kind {
       case .regular, .directory: continue
       case .symbolicLink: makeUnopened(number) { try makeLink(item, $0, in: $1) }
@@ -138,6 +145,7 @@ struct RestoreJob: Sendable {
     for (number, item) in plan.items.enumerated() where !blocked.contains(number) {
       guard let first = item.linkTo else { continue }
       try cancellation.check()
+      try tally.checkRoom()
       let isNode = ![.regular, .symbolicLink].contains(item.kind)
       if isNode, !makesNodes {
         tally.leftNode()
@@ -209,6 +217,6 @@ struct RestoreJob: Sendable {
   }
 
   private func note(_ error: any Error, _ number: Int) {
-    tally.add(ItemProblem(path: plan.path(of: number), reason: "\(error)"))
+    tally.add(error, at: plan.path(of: number))
   }
 }

@@ -1,6 +1,8 @@
+internal import Files
 internal import Filesystems
 internal import Guests
 internal import Synchronization
+internal import SystemPackage
 
 /// What a restore of files did, and what it could not do.
 package struct FileRestoreReport: Sendable {
@@ -31,9 +33,20 @@ package struct FileRestoreReport: Sendable {
   static let problemLimit = 1_000
 }
 
+/// The target is full: nothing that comes later would fit either.
+package struct NoRoomError: Error, CustomStringConvertible {
+  let problem: ItemProblem
+
+  package var description: String {
+    "\(problem.path): \(problem.reason); what is whole stays: free some space and run the command "
+      + "again with --overwrite"
+  }
+}
+
 /// A report that many threads write to.
 final class RestoreTally: Sendable {
   private let state = Mutex(FileRestoreReport())
+  private let lackOfRoom = Mutex<NoRoomError?>(nil)
 
   var report: FileRestoreReport { state.withLock { $0 } }
 
@@ -44,6 +57,19 @@ final class RestoreTally: Sendable {
       $0.problemCount += 1
       if $0.problems.count < FileRestoreReport.problemLimit { $0.problems.append(problem) }
     }
+  }
+
+  /// Notes why an item could not be made.
+  func add(_ error: any Error, at path: GuestPath) {
+    let problem = ItemProblem(path: path, reason: "\(error)")
+    if let cause = (error as? FileError)?.cause, [.noSpace, .diskQuotaExceeded].contains(cause) {
+      lackOfRoom.withLock { $0 = $0 ?? NoRoomError(problem: problem) }
+    }
+    add(problem)
+  }
+
+  func checkRoom() throws(NoRoomError) {
+    if let error = lackOfRoom.withLock({ $0 }) { throw error }
   }
 
   /// Notes what was made.
