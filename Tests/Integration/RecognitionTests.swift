@@ -13,6 +13,24 @@ import Testing
     return try #require(JSONValue(outcome.output)["disks"][0]["root"].text)
   }
 
+  /// Who backs up more slowly than need be is told so once, unless it is what he wants.
+  private func expectNotes() {
+    func errors(_ environment: [String: String?], _ arguments: String...) -> String {
+      kluis.run(["backup", "web01"] + arguments, environment: environment).expect(0).errors
+    }
+    let image = kluis.path("a.img")
+    let disks = ["--disk", "a=\(image)", "--disk", "b=\(image)"]
+    let told = kluis.run(
+      ["backup", "two"] + disks, environment: ["KLUIS_CACHE": "/proc/nothing"]
+    ).expect(0).errors
+    #expect(told.hasPrefix("note: ") && told.contains("/proc/nothing"), "\(told)")
+    #expect(told.split(separator: "\n").count == 1, "\(told)")
+    #expect(errors(["KLUIS_CACHE": "/proc/nothing"], "--quiet").isEmpty)
+    #expect(errors(["KLUIS_CACHE": ""]).isEmpty)
+    let homeless: [String: String?] = ["KLUIS_CACHE": nil, "XDG_CACHE_HOME": nil, "HOME": nil]
+    #expect(errors(homeless).contains("note: neither HOME nor KLUIS_CACHE"))
+  }
+
   private func shell(_ command: String) -> Outcome {
     RunningProgram(["sh", "-c", command]).wait()
   }
@@ -35,6 +53,7 @@ import Testing
     #expect(try backUp("--rehash") == root)
     #expect(try backUp(environment: ["KLUIS_CACHE": ""]) == root)
     #expect(try backUp(environment: ["KLUIS_CACHE": "/proc/nothing"]) == root)
+    expectNotes()
     file.writeNoise(at: 40960, count: 4096, &random)
     let changed = try backUp()
     #expect(changed != root)

@@ -1,4 +1,5 @@
 internal import BlockDevices
+internal import Files
 internal import Hashing
 internal import Maps
 internal import Synchronization
@@ -85,7 +86,9 @@ final class DiskBackup: Sendable {
   }
 
   /// Leaves what the next backup recognises chunks by. To be called when all is durable.
-  func remember() { recognition?.finish() }
+  ///
+  /// - Returns: why it could not be left.
+  func remember() -> FileError? { recognition?.finish() }
 
   func forget() { recognition?.abandon() }
 

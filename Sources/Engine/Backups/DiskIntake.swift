@@ -12,7 +12,7 @@ package import Workers
 /// Where they are read from is up to the caller: an image, a device, a point of another vault.
 package struct DiskIntake {
   private let vault: Vault
-  private let notices: Notices
+  let notices: Notices
   private let progress: Progress
   private let cancellation: Cancellation
   package var workerCount = availableCores()
@@ -80,7 +80,11 @@ package struct DiskIntake {
     }
     var digester = Digester()
     try writer.finish(digester: &digester)
-    for disk in disks { disk.remember() }
+    if let failure = disks.compactMap({ $0.remember() }).first {
+      notices.note(
+        "nothing is kept for the next backup to know unchanged chunks by, and it will compute "
+          + "every digest: \(failure); KLUIS_CACHE names another place")
+    }
     return disks.map(\.summary)
   }
 

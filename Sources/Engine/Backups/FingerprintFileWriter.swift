@@ -5,12 +5,15 @@ internal import SystemPackage
 
 /// Writes a ``FingerprintFile`` beside its name, region by region in any order.
 ///
-/// Once a write fails it writes no more, and there will be no file: backups do not fail for it.
+/// Once a write fails it writes no more, and there will be no file: backups do not fail for it, and
+/// tell of it.
 struct FingerprintFileWriter: ~Copyable {
   private let path: FilePath
   private let header: [UInt8]
   /// Nil after a failure.
   private var file: File?
+  /// Why there will be no file.
+  private(set) var failure: FileError?
   private var pending: ByteWriter
   private var pendingOffset: UInt64 = 0
   private var table = ByteWriter()
@@ -35,7 +38,10 @@ struct FingerprintFileWriter: ~Copyable {
       // Left by a backup that was stopped.
       try removeFile(Self.partial(path))
       file = try File.create(Self.partial(path), permissions: [.ownerReadWrite])
-    } catch { file = nil }
+    } catch {
+      file = nil
+      failure = error
+    }
   }
 
   /// - Parameter fingerprints: of the chunks of the map, in order.
@@ -73,7 +79,7 @@ struct FingerprintFileWriter: ~Copyable {
     file = nil
     do throws(FileError) {
       try renameFile(Self.partial(path), to: path, replacing: true)
-    } catch { return }
+    } catch { failure = error }
   }
 
   /// Leaves what was there before.
@@ -86,7 +92,10 @@ struct FingerprintFileWriter: ~Copyable {
     guard let open = file.take() else { return }
     do throws(FileError) {
       try open.write(pending.bytes.span.bytes, at: pendingOffset)
-    } catch { return abandon() }
+    } catch {
+      failure = error
+      return abandon()
+    }
     file = consume open
     pendingOffset += UInt64(pending.bytes.count)
     pending = ByteWriter(reservingCapacity: Self.pendingLimit)

@@ -1,3 +1,4 @@
+internal import Files
 internal import Hashing
 internal import Maps
 internal import Synchronization
@@ -34,7 +35,13 @@ final class Recognition: Sendable {
     writer.withLock { $0.append(region: region, map: map, fingerprints) }
   }
 
-  func finish() { writer.withLock { $0.finish() } }
+  /// - Returns: why the next backup will recognise nothing; nil where it will.
+  func finish() -> FileError? {
+    writer.withLock { writer in
+      writer.finish()
+      return writer.failure
+    }
+  }
 
   func abandon() { writer.withLock { $0.abandon() } }
 }

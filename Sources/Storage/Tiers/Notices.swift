@@ -4,8 +4,11 @@ internal import Synchronization
 /// anew.
 ///
 /// Whoever runs the command shows these and exits with status 3. The same notice is kept once.
+///
+/// Beside them it keeps notes: what a person had better know although nothing is degraded.
 package final class Notices: Sendable {
   private let entries = Mutex<[Entry]>([])
+  private let noted = Mutex<[String]>([])
 
   private struct Entry {
     let text: String
@@ -31,6 +34,15 @@ package final class Notices: Sendable {
       }
     }
   }
+
+  /// Keeps a note, once.
+  package func note(_ text: String) {
+    noted.withLock { notes in
+      if !notes.contains(text), notes.count < Notices.limit { notes.append(text) }
+    }
+  }
+
+  package var notes: [String] { noted.withLock { $0 } }
 
   package var all: [String] {
     entries.withLock { entries in

@@ -111,6 +111,7 @@ struct BackupCommand: ParsableCommand {
     backup.quiescence = consistency.quiescence
     backup.secrets = try secretSources(known)
     backup.fingerprintDirectory = CacheDirectory.path(for: vault)
+    if let problem = CacheDirectory.problem { session.notices.note(problem) }
     backup.isRehashing = rehash
     backup.secretsKey = try secretsKey.read(for: vault)
     for tag in tags { backup.tags[tag.name] = tag.value }

@@ -18,6 +18,13 @@ enum CacheDirectory {
     return nil
   }
 
+  /// Why there is none although nobody has said so, as under a service manager that sets no `HOME`.
+  static var problem: String? {
+    if path != nil || ProcessInfo.processInfo.environment["KLUIS_CACHE"] != nil { return nil }
+    return "neither HOME nor KLUIS_CACHE says where to keep what the next backup knows unchanged "
+      + "chunks by, so it will compute every digest"
+  }
+
   /// The part of it that belongs to one vault.
   static func path(for vault: Vault) -> FilePath? { path?.appending(vault.descriptor.id) }
 }

@@ -51,6 +51,7 @@ struct Session {
 
   @discardableResult
   private func printNotices() -> Bool {
+    for text in notices.notes { note(text) }
     for notice in notices.all { printError("warning: \(notice)") }
     return !notices.all.isEmpty
   }
