@@ -65,6 +65,35 @@ import Testing
     kluis("backup", "m", "--disk", "root=\(kluis.path("a.img"))").expect(0)
   }
 
+  @Test(arguments: [
+    (["gzip", "-k"], "gz", "gzip"), (["bzip2", "-k"], "bz2", "bzip2"), (["xz", "-k"], "xz", "xz"),
+    (["zstd", "-q"], "zst", "zstd"),
+  ])
+  func `a compressed image is stored as it is, and that is told`(
+    command: [String], ending: String, name: String
+  ) throws {
+    guard isInstalled(command[0]) else { return }
+    let disk = kluis.path("disk.img")
+    writeBytes([UInt8](repeating: 7, count: 100_000), to: disk)
+    RunningProgram(command + [disk]).wait().expect(0)
+    let image = "\(disk).\(ending)"
+    let outcome = kluis("backup", "m", "--disk", "root=\(image)").expect(0)
+    #expect(
+      outcome.errors.hasPrefix("note: \(image) is a file that \(name) compressed"), "\(outcome)")
+    kluis.expect("m", restores: image)
+    #expect(kluis("backup", "m", "--quiet").expect(0).errors.isEmpty)
+    #expect(kluis("backup", "m", "--disk", "root=raw:\(image)").expect(0).errors.isEmpty)
+    #expect(kluis("backup", "m").expect(0).errors.isEmpty, "what was said is remembered")
+    #expect(kluis("backup", "m", "--disk", "root=\(disk)").expect(0).errors.isEmpty)
+  }
+
+  @Test func `a name with a newline in it is shown on one line`() throws {
+    let image = kluis.path("two\nlines.img")
+    writeBytes([1, 2, 3], to: image)
+    kluis.expect(try kluis.backUp("m", image), restores: image)
+    kluis("show", "m").expect(0, saying: "two\\nlines.img'")
+  }
+
   @Test(.enabled(if: canDropRights, "only root can run a program with fewer rights"))
   func `an image that may not be read is named`() {
     let image = kluis.path("secret.img")

@@ -33,6 +33,7 @@ struct ImageFormatTests {
     let disks = shown.map { $0["disks"].elements[0] }
     #expect(disks[0]["root"].text == disks[1]["root"].text)
     #expect(disks[0]["format"].text == "qcow2")
+    kluis("show", point).expect(0, saying: "web01.qcow2 (qcow2)")
     let target = kluis.path("back.qcow2")
     kluis("restore", "disk", point, "--to", target, "--format", "qcow2").expect(0)
     expectSame(target, raw)

@@ -72,6 +72,18 @@ package final class DiskImage: BlockDevice {
 
   package func willNeed(_ range: Range<UInt64>) { content.willNeed(range) }
 
+  /// What compressed the file, where a raw image looks like that: `gzip`; nil for a disk.
+  ///
+  /// - Throws: as ``read(at:into:)``.
+  package func compressionName() throws -> String? {
+    guard format == .raw, byteCount >= 6 else { return nil }
+    var start = [UInt8](repeating: 0, count: 6)
+    var span = start.mutableSpan
+    var target = span.mutableBytes
+    try read(at: 0, into: &target)
+    return nameOfCompression(in: start)
+  }
+
   /// Whether the image still has the size it was opened with; call it after the last read. One with
   /// tables must not have been written to at all: they would tell of other bytes.
   package func checkSize() throws {

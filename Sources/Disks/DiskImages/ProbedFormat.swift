@@ -42,3 +42,16 @@ private func isQCOW(_ bytes: RawSpan) -> Bool {
   bytes.byteCount >= 4
     && UInt32(bigEndian: bytes.unsafeLoadUnaligned(as: UInt32.self)) == QCOW2Header.magic
 }
+
+/// What compressed a file that begins so; nil for what no such program writes.
+///
+/// - Parameter start: six bytes.
+func nameOfCompression(in start: [UInt8]) -> String? {
+  let known: [(magic: [UInt8], name: String)] = [
+    ([0x1F, 0x8B, 8], "gzip"), ([0xFD, 0x37, 0x7A, 0x58, 0x5A, 0], "xz"),
+    ([0x28, 0xB5, 0x2F, 0xFD], "zstd"), ([0x04, 0x22, 0x4D, 0x18], "lz4"),
+    (Array("BZh".utf8), "bzip2"), (Array("PK\u{3}\u{4}".utf8), "zip"),
+    ([0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C], "7-Zip"),
+  ]
+  return known.first { start.starts(with: $0.magic) }?.name
+}

@@ -135,6 +135,14 @@ package struct Backup {
   private func store(
     _ images: [DiskImage], _ sources: [Source], _ files: [DiskIntake.Source], _ intake: DiskIntake
   ) throws -> [RecoveryPoint.Disk] {
+    for (source, image) in zip(sources, images) where source.format == nil {
+      if let compression = try image.compressionName() {
+        intake.notices.note(
+          "\(image.path) is a file that \(compression) compressed, and is stored as it is: it "
+            + "shares little with other backups, and cannot be looked into; expand it first, or "
+            + "say raw:\(image.path) where that is wanted")
+      }
+    }
     let disks = zip(sources, images).map { source, image in
       DiskIntake.Source(
         name: source.name, device: image, origin: image.path.string,

@@ -41,7 +41,7 @@ struct Show: ParsableCommand {
       for disk in listed.point.disks {
         print("")
         print("disk         \(disk.name)")
-        print("  source     \(disk.source)")
+        print("  source     \(Text.line(disk.source))\(disk.format.map { " (\($0))" } ?? "")")
         print("  size       \(Text.size(disk.size)) (\(disk.size) bytes)")
         print("  data       \(Text.size(disk.dataBytes))")
         print("  new        \(Text.size(disk.newBytes)) in \(disk.newChunks) chunks")

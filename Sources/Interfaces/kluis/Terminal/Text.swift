@@ -1,3 +1,5 @@
+import Vaults
+
 /// Sizes, times and rates as people read them.
 enum Text {
   /// `1.4 GiB`; bytes below one KiB as they are.
@@ -42,6 +44,12 @@ enum Text {
         || (UInt8(ascii: "+")...UInt8(ascii: "9")).contains(byte) || byte == UInt8(ascii: "_")
     }
     return plain && !text.isEmpty ? text : "'\(text.replacing("'", with: "'\\''"))'"
+  }
+
+  /// `text` as it is where it stays on one line and moves no cursor, else quoted.
+  static func line(_ text: String) -> String {
+    let quoted = quoted(text)
+    return quoted.dropFirst().dropLast() == text[...] ? text : quoted
   }
 
   /// One decimal below a hundred, none above.
