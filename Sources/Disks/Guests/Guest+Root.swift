@@ -17,7 +17,11 @@ extension Guest {
     let depths = entries.map { $0.point.components.count }
     for index in entries.indices.sorted(by: { (depths[$0], $0) < (depths[$1], $1) }) {
       let entry = entries[index]
-      do { try mount(entry, in: &tree) } catch {
+      do { try mount(entry, in: &tree) } catch let error as PathError
+        where error.path == entry.point
+      {
+        problems.append("\(entry.point) is not shown: \(error.reason)")
+      } catch {
         problems.append("\(entry.point) is not shown: \(error)")
       }
     }

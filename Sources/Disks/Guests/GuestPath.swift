@@ -54,12 +54,15 @@ package struct PathError: Error, Sendable, CustomStringConvertible {
     self.path = path
   }
 
-  package var description: String {
+  package var description: String { "\(path): \(reason)" }
+
+  /// What is wrong, without the path.
+  var reason: String {
     switch problem {
-    case .notFound: "\(path): there is no such file or directory"
-    case .notADirectory: "\(path): a part of it is not a directory"
-    case .circle: "\(path): its symbolic links lead in a circle"
-    case .tooLong: "\(path): its symbolic links make it longer than anything could be"
+    case .notFound: "there is no such file or directory"
+    case .notADirectory: "a part of it is not a directory"
+    case .circle: "its symbolic links lead in a circle"
+    case .tooLong: "its symbolic links make it longer than anything could be"
     }
   }
 }

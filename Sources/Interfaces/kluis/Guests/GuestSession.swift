@@ -94,7 +94,7 @@ struct GuestSession {
   ///
   /// Says what is missing from the machine's tree as well.
   func tellStates(of source: GuestSource) {
-    for problem in source.guest.mountProblems { session.note(problem) }
+    for problem in source.guest.mountProblems { session.notices.note(problem) }
     for (volume, fileSystem) in source.fileSystemsInUse {
       let state = fileSystem.state
       if state == FileSystemState() { continue }
@@ -102,7 +102,7 @@ struct GuestSession {
       if case .notReplayed = state.journal {
         session.notices.add(text)
       } else {
-        session.note(text)
+        session.notices.note(text)
       }
     }
   }
