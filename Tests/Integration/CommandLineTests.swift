@@ -31,6 +31,48 @@ import Testing
     #expect(outcome.output.isEmpty && outcome.errors.contains("help"), "\(outcome)")
   }
 
+  @Test func `a command that is not there is told before its options are`() {
+    kluis("bakcup", "m", "--disk", "root=x")
+      .expect(64, saying: "no command 'kluis bakcup': did you mean 'kluis backup'?")
+    kluis("--vault", "points", "-q", "pionts", "--json").expect(64, saying: "'kluis points'?")
+    kluis("restore", "m", "--to", "x").expect(64, saying: "one of disk, vm, disks, files, secrets")
+    kluis("key", "lsit", "--to", "x").expect(64, saying: "'kluis key list'?")
+    kluis("frobnicate", "--to", "x").expect(64, saying: "no command 'kluis frobnicate'\n")
+    kluis("points", "--to", "x").expect(64, saying: "Unknown option '--to'")
+    kluis("--disk", "a=b", "backup", "m").expect(64, saying: "Unknown option '--disk'")
+  }
+
+  @Test func `a disk that is named without its image is shown how that is done`() {
+    kluis("backup", "m", "--disk", "root").expect(64, saying: "root=/images/a.img")
+  }
+
+  @Test func `points of a point are not looked for`() {
+    kluis("points", "m@2026-11-22").expect(64, saying: "`kluis show`")
+  }
+
+  @Test func `names that are not UTF-8 are refused, since another file could be called so`() throws
+  {
+    let image = makeSmallImage()
+    _ = try kluis.backUp("m", image)
+    func shell(_ command: String) -> Outcome {
+      RunningProgram(
+        ["bash", "-c", "kluis() { \(Kluis.program) \"$@\"; }; \(command)"],
+        environment: ["KLUIS_VAULT": kluis.vault, "KLUIS_CACHE": kluis.path("cache")],
+        directory: kluis.scratch.path
+      ).wait()
+    }
+    let before = files(under: kluis.scratch.path)
+    shell("kluis restore disk m --to $'caf\\xe9.img'")
+      .expect(64, saying: "argument 5, 'caf\\xE9.img', is not UTF-8")
+    shell("kluis backup $'caf\\xe9' --disk root=small.img").expect(64, saying: "argument 2")
+    shell("KLUIS_VAULT=$'\\xe9' kluis points").expect(64, saying: "KLUIS_VAULT, '\\xE9'")
+    #expect(files(under: kluis.scratch.path) == before)
+    shell("mkdir $'caf\\xe9' && cd $'caf\\xe9' && kluis backup m2 --disk root=x.img")
+      .expect(1, saying: "not UTF-8")
+    shell("cd $'caf\\xe9' && kluis backup m2 --disk root=\(image)").expect(0)
+    shell("kluis restore disk m --to café.img").expect(0)
+  }
+
   @Test func `a mistake that shows late is explained for its own command`() {
     kluis("backup", "new").expect(64, saying: "See 'kluis backup --help'")
     kluis("init", "v2", "--chunk-size", "5K").expect(64, saying: "See 'kluis init --help'")

@@ -45,7 +45,8 @@ struct Kluis: ParsableCommand {
     // Else there would be a heap for each thread, and what is free in one serves no other.
     linux_limit_heaps(Int32(availableCores()))
     do {
-      var command = try parseAsRoot()
+      try refuseUnreadableWords()
+      var command = try parsed()
       do { try command.run() } catch let error as ValidationError {
         let name = Self.path(to: type(of: command)).joined(separator: " ")
         printError("kluis: \(error.message)\n  See '\(name) --help' for more information.")
@@ -56,6 +57,17 @@ struct Kluis: ParsableCommand {
         throw ExitCode(Status.failed)
       }
     } catch { exit(withError: error) }
+  }
+
+  /// - Throws: what is wrong with the command line; where that is a command's name, it was told.
+  private static func parsed() throws -> any ParsableCommand {
+    do { return try parseAsRoot() } catch {
+      guard exitCode(for: error) == .validationFailure,
+        let mistake = UnknownCommand(in: CommandLine.arguments.dropFirst(), of: Kluis.self)
+      else { throw error }
+      printError("kluis: \(mistake)")
+      throw ExitCode.validationFailure
+    }
   }
 
   /// How a command is called, from the program's name on.

@@ -115,13 +115,20 @@ package func copyOwnership(from source: FilePath, to target: FilePath) throws(Fi
 }
 
 /// `path` from the root of the file system; ".." and "." are resolved by name alone.
+///
+/// - Throws: ``FileError``, also where the current directory's name is not UTF-8: as text it would
+///   be another one's.
 package func absolutePath(_ path: FilePath) throws(FileError) -> FilePath {
   if path.isAbsolute { return path.lexicallyNormalized() }
   guard let text = getcwd(nil, 0) else {
     throw FileError("ask for the current directory", FilePath("."), Errno(rawValue: errno))
   }
   defer { free(text) }
-  return FilePath(String(cString: text)).pushing(path).lexicallyNormalized()
+  guard let current = String(validatingCString: text) else {
+    throw FileError(
+      "resolve names from a directory whose own is not UTF-8:", FilePath("."), .illegalByteSequence)
+  }
+  return FilePath(current).pushing(path).lexicallyNormalized()
 }
 
 /// `path` with all links followed, as far as it exists; what does not exist yet is taken as it is.

@@ -42,7 +42,8 @@ struct BackupCommand: ParsableCommand {
 
   @Option(
     name: .customLong("disk"),
-    help: ArgumentHelp("A disk and its image or device.", valueName: "name=image"),
+    help: ArgumentHelp(
+      "A disk's name and its image or device: root=/images/a.img.", valueName: "name=image"),
     completion: .file())
   var disks: [Pair] = []
 
@@ -59,13 +60,14 @@ struct BackupCommand: ParsableCommand {
   var consistency: ConsistencyOptions
 
   @Option(
-    name: .customLong("tag"), help: ArgumentHelp("A note on the point.", valueName: "key=value"))
+    name: .customLong("tag"),
+    help: ArgumentHelp("A note on the point: why=upgrade.", valueName: "key=value"))
   var tags: [Pair] = []
 
   @Option(
     name: .customLong("secret"),
     help: ArgumentHelp(
-      "A file with a secret of the machine, such as a disk's key; kept sealed in every point.",
+      "A secret's name and a file with it, such as a disk's key: luks=FILE; kept sealed in points.",
       valueName: "name=file"),
     completion: .file())
   var secrets: [Pair] = []

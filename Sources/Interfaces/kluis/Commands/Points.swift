@@ -29,6 +29,13 @@ struct Points: ParsableCommand {
   @Flag(help: "Those that were deleted, and can be brought back with `kluis undelete`.")
   var deleted = false
 
+  func validate() throws {
+    if let machine, machine.contains("@") {
+      throw ValidationError(
+        "\(quoted(machine)) is a point: `kluis show` shows one, and this lists those of a machine")
+    }
+  }
+
   func run() throws {
     try Session.run([kluis.shared, shared], harmless: "Nothing was changed.") { session in
       let vault = try session.openVault()
