@@ -63,6 +63,24 @@ import Testing
     #expect(haveSameBytes(target, data))
   }
 
+  @Test func `who names a file after a format that it will not be is told`() throws {
+    let image = kluis.path("a.img")
+    writeBytes([UInt8](repeating: 5, count: 4096), to: image)
+    _ = try kluis.backUp("a", image)
+    for (name, advice) in [
+      ("a.VHD", "--format vhd-fixed"), ("a.qcow2", "--format qcow2"),
+      ("a.vmdk", "qemu-img convert"),
+    ] {
+      let outcome = kluis("restore", "disk", "a", "--to", kluis.path(name)).expect(0)
+      #expect(outcome.errors.contains("note: ") && outcome.errors.contains(advice), "\(outcome)")
+      #expect(haveSameBytes(kluis.path(name), image))
+    }
+    for arguments in [["b.img"], ["b.vhd", "--format", "vhd-fixed"], ["b"]] {
+      let outcome = kluis.run(["restore", "disk", "a", "--to"] + arguments).expect(0)
+      #expect(outcome.errors.isEmpty, "\(outcome)")
+    }
+  }
+
   @Test func `an existing image is replaced only with --force`() throws {
     var random = seededGenerator("force")
     let (image, target) = (kluis.path("a.img"), kluis.path("target.img"))
@@ -76,7 +94,7 @@ import Testing
     let nowhere = kluis.path("no/such/place")
     kluis("restore", "disk", "a", "--to", nowhere).expect(1, saying: "make it")
     kluis("restore", "disk", "a", "--to", kluis.scratch.path, "--force")
-      .expect(1, saying: "neither")
+      .expect(1, saying: "is a directory: give the name of the image")
   }
 
   @Test(arguments: [0, 1, 4095, 4096, 4097, (64 << 20) - 1, 64 << 20, (64 << 20) + 1])

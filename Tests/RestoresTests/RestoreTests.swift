@@ -70,7 +70,7 @@ import Workers
   @Test("a place that cannot be is refused", arguments: [true, false])
   func places(replacing: Bool) throws {
     expectTargetError("no directory") { try restore(to: "none/disk", replacing: replacing) }
-    expectTargetError("neither a file nor a block device") {
+    expectTargetError("is a directory: give the name of the image") {
       try restore(to: "out", replacing: replacing)
     }
     #expect(try leftovers() == [])

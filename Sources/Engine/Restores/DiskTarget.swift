@@ -8,6 +8,7 @@ package enum TargetError: Error, CustomStringConvertible {
   /// What belongs to a machine is in the way of another.
   case taken(FilePath)
   case notADisk(FilePath)
+  case directory(FilePath)
   case noDirectory(FilePath)
   case inUse(FilePath)
   case tooSmall(FilePath, has: UInt64, needs: UInt64)
@@ -21,6 +22,8 @@ package enum TargetError: Error, CustomStringConvertible {
       "\(path) exists already: choose another name, or replace it with --force"
     case .taken(let path): "\(path) exists already: choose another name or directory"
     case .notADisk(let path): "\(path) is neither a file nor a block device"
+    case .directory(let path):
+      "\(path) is a directory: give the name of the image, too"
     case .noDirectory(let path): "there is no directory \(path): make it first"
     case .inUse(let path):
       "\(path) is in use: unmount it, or take it out of what it is a part of"
@@ -87,7 +90,8 @@ final class DiskTarget: RegionTarget {
       guard size >= byteCount else {
         throw TargetError.tooSmall(path, has: size, needs: byteCount)
       }
-    case .directory, .other: throw TargetError.notADisk(path)
+    case .directory: throw TargetError.directory(path)
+    case .other: throw TargetError.notADisk(path)
     case .regular, nil:
       let directory = parent(of: path)
       guard path.lastComponent != nil, try fileStatus(directory)?.kind == .directory else {

@@ -81,6 +81,7 @@ struct RestoreDisk: ParsableCommand {
       restore.format = format
       restore.replacing = force
       restore.durably = sync
+      noteName(session)
       let start = ContinuousClock.now
       do {
         try session.withProgress("restore \(disk.name)") { progress in
@@ -101,6 +102,21 @@ struct RestoreDisk: ParsableCommand {
           + "\(Text.size(disk.dataBytes)) of data in \(Text.duration(seconds)) "
           + "(\(Text.rate(disk.dataBytes, seconds: seconds))), every chunk verified")
     }
+  }
+}
+
+extension RestoreDisk {
+  /// Whoever names a file `.vhd` may think that this makes a VHD.
+  private func noteName(_ session: Session) {
+    guard format == .raw, let ending = FilePath(to).extension?.lowercased() else { return }
+    let advice: String
+    switch ending {
+    case "vhd": advice = "--format vhd-fixed makes what it is called"
+    case "qcow2": advice = "--format qcow2 makes what it is called"
+    case "vmdk", "vdi", "vhdx": advice = "`qemu-img convert` makes what it is called of that"
+    default: return
+    }
+    session.note("\(to) will be a raw image in spite of its name; \(advice)")
   }
 }
 
