@@ -36,6 +36,7 @@ import Testing
     }
     #expect(files(under: scratch).isEmpty)
     drill("--report", report).expect(64, saying: "exists already")
+    drill("--report", kluis.path("none/report")).expect(64, saying: "there is no directory")
     drill("--report", "\(report).json", "--force").expect(0)
     drill("--json").expect(0, saying: "\"passed\" : true")
   }

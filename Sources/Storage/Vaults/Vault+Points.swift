@@ -197,7 +197,8 @@ extension Vault {
     }
     guard let found else {
       throw VaultError.damaged(
-        "\(path) in the \(tier.name.rawValue) tier", reason: "name the disks with --disk again")
+        "\(path) in the \(tier.name.rawValue) tier",
+        reason: "`kluis backup` with --disk or --definition, as at first, makes it anew")
     }
     return found
   }

@@ -42,7 +42,9 @@ struct Create: ParsableCommand {
       creation.movesDisks = moveDisks
       let made: MachineDefinition
       do { made = try creation.run() } catch {
-        printError("no machine was made; the disks are where \(template) says")
+        if try fileStatus(creation.template) != nil {
+          printError("no machine was made; the disks are where \(template) says")
+        }
         throw error
       }
       if session.options.json { return try printJSON(made) }

@@ -103,11 +103,15 @@ struct DrillCommand: ParsableCommand {
     return plan
   }
 
-  /// - Throws: `ValidationError` where one of them is there already.
+  /// - Throws: `ValidationError` where one of them is there already, or cannot be.
   private func reportFiles() throws -> (json: FilePath, text: FilePath)? {
     guard let report else { return nil }
     let name = report.hasSuffix(".json") ? String(report.dropLast(5)) : report
     let files = (json: FilePath("\(name).json"), text: FilePath("\(name).txt"))
+    let directory = parent(of: files.json)
+    guard try fileStatus(directory)?.kind == .directory else {
+      throw ValidationError("there is no directory \(directory) for the report: make it first")
+    }
     for path in [files.json, files.text] where !force {
       if try fileStatus(path) != nil {
         throw ValidationError("\(path) exists already: choose another name, or --force")

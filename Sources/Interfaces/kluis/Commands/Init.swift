@@ -78,10 +78,12 @@ struct Init: ParsableCommand {
         session.say("  \(store.tier.rawValue) store \(place)")
       }
       try warnOfSharedDisks(made)
-      if encrypt {
-        session.say("print a recovery sheet, for the day the key is lost: kluis key export")
-      }
       let place = Text.word(vault.path.string)
+      if encrypt {
+        session.say(
+          "print a recovery sheet, for the day the key is lost: kluis --vault \(place) key export "
+            + "--to FILE")
+      }
       session.say("next: kluis --vault \(place) backup NAME --disk root=IMAGE")
     }
   }
