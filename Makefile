@@ -61,6 +61,10 @@ completions: build ## Make completion scripts for bash, zsh and fish
 	$(RELEASE) --generate-completion-script bash >.build/completions/kluis.bash
 	$(RELEASE) --generate-completion-script zsh >.build/completions/_kluis
 	$(RELEASE) --generate-completion-script fish >.build/completions/kluis.fish
+	@echo "made in .build/completions; to have them for all users, as root:"
+	@echo "  install -Dm644 .build/completions/kluis.bash /usr/share/bash-completion/completions/kluis"
+	@echo "  install -Dm644 .build/completions/_kluis /usr/share/zsh/vendor-completions/_kluis"
+	@echo "  install -Dm644 .build/completions/kluis.fish /usr/share/fish/vendor_completions.d/kluis.fish"
 
 # What some tests look for: without it they are skipped.
 guest:
