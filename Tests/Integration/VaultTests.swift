@@ -23,6 +23,29 @@ import Testing
     kluis("backup", "m", "--disk", "a=\(file)", "--vault", empty).expect(1, saying: "not a vault")
   }
 
+  @Test func `a store that has lost what says what it is leads to the others, or says so`() throws {
+    let image = kluis.path("a.img")
+    writeBytes([1, 2, 3], to: image)
+    let vault = kluis.path("three")
+    kluis("init", vault).expect(0)
+    kluis("backup", "m", "--disk", "root=\(image)", "--vault", vault).expect(0)
+    let lone = kluis.path("lone")
+    run("cp", "-r", "\(vault)/copy-2", lone)
+    for spoil in ["rm", "truncate -s 0"] {
+      for store in ["\(vault)/copy-2", lone] {
+        run("sh", "-c", "\(spoil) \(store)/vault.json \(store)/vault.copy.json")
+      }
+      let found = kluis("points", "--vault", "\(vault)/copy-2").expect(3, saying: "m@")
+      #expect(found.errors.contains("vault.json"), "\(found)")
+      run("rm", "-f", "\(lone)/vault.copy.json")
+      let lost = kluis("points", "--vault", lone).expect(1, saying: "name another store")
+      #expect(lost.errors.split(separator: "\n").count == 1, "\(lost)")
+      run("cp", "\(vault)/copy-1/vault.json", "\(vault)/copy-2/vault.json")
+      run("cp", "\(vault)/copy-1/vault.json", "\(lone)/vault.json")
+      run("cp", "\(vault)/copy-1/vault.json", "\(lone)/vault.copy.json")
+    }
+  }
+
   @Test func `a vault is not made where something lies already`() {
     kluis("init", kluis.vault).expect(1)
     kluis("init", kluis.vault, "--redundancy", "single").expect(1, saying: "not empty")

@@ -68,7 +68,7 @@ extension Vault {
     if let status = try fileStatus(directory), status.kind != .directory {
       throw VaultError.notADirectory(path.string)
     }
-    var damage: (any Error)?
+    var damage: VaultError?
     do {
       if let found = try DirectoryStore(directory).readDescriptor(notices: notices) {
         return (directory, found)
@@ -80,6 +80,10 @@ extension Vault {
     if let found = try findDescriptor(among: children(of: directory), notices: notices) {
       return found
     }
+    if damage == nil, try holdsPacks(directory) {
+      damage = .damaged(
+        directory.appending("vault.json").string, reason: "it is gone, though packs are there")
+    }
     // A store whose descriptor is lost may lie beside others of its vault.
     if let damage {
       let beside = try findDescriptor(
@@ -88,9 +92,15 @@ extension Vault {
         notices.add("\(damage)")
         return beside
       }
-      throw damage
+      throw damage.advising("name another store of the vault, which opens it as well")
     }
     throw VaultError.notAVault(path.string)
+  }
+
+  private static func holdsPacks(_ directory: FilePath) throws -> Bool {
+    let packs = directory.appending(ObjectFolder.packs.rawValue)
+    guard try fileStatus(packs)?.kind == .directory else { return false }
+    return try directoryEntries(packs)?.isEmpty == false
   }
 
   private static func children(of directory: FilePath) throws -> [FilePath] {
@@ -101,7 +111,7 @@ extension Vault {
     among directories: [FilePath], notices: Notices, naming wanted: FilePath? = nil
   ) throws -> (FilePath, VaultDescriptor)? {
     var found: [(FilePath, VaultDescriptor)] = []
-    for directory in directories {
+    for directory in directories where directory != wanted {
       do {
         guard let descriptor = try DirectoryStore(directory).readDescriptor(notices: notices)
         else { continue }

@@ -44,4 +44,10 @@ package enum VaultError: Error, Sendable, CustomStringConvertible {
         + "are now, and run the command again"
     }
   }
+
+  /// The same damage, with what to do about it.
+  func advising(_ advice: String) -> VaultError {
+    guard case .damaged(let object, let reason) = self else { return self }
+    return .damaged(object, reason: "\(reason); \(advice)")
+  }
 }

@@ -29,7 +29,7 @@ struct Session {
     } catch let error as ValidationError {
       throw error
     } catch {
-      session.printNotices()
+      session.printNotices(besides: "\(error)")
       printError("kluis: \(error)")
       throw ExitCode(Status.failed)
     }
@@ -49,10 +49,11 @@ struct Session {
     return options
   }
 
+  /// - Parameter error: what is printed behind them, and need not be said twice.
   @discardableResult
-  private func printNotices() -> Bool {
+  private func printNotices(besides error: String? = nil) -> Bool {
     for text in notices.notes { note(text) }
-    for notice in notices.all { printError("warning: \(notice)") }
+    for notice in notices.all where notice != error { printError("warning: \(notice)") }
     return !notices.all.isEmpty
   }
 
