@@ -46,6 +46,13 @@ import Testing
     kluis("backup", "m", "--disk", "root").expect(64, saying: "root=/images/a.img")
   }
 
+  @Test func `an option without its value does not take the command for one`() {
+    kluis.run(["--vault=", "points"]).expect(64, saying: "'--vault=' is followed by no value")
+    kluis.run(["points", "--vault="]).expect(64, saying: "no value")
+    kluis("backup", "m", "--disk=", "root=x").expect(64, saying: "'--disk='")
+    kluis("backup", "m", "--disk=root=").expect(64, saying: "root=/images/a.img")
+  }
+
   @Test func `points of a point are not looked for`() {
     kluis("points", "m@2026-11-22").expect(64, saying: "`kluis show`")
   }

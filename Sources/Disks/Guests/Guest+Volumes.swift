@@ -15,7 +15,8 @@ extension Guest {
     found = withoutMembers(found)
     guard let volume = found.first else {
       let known = listing.volumes.map { "\(FileName($0.name))" }.joined(separator: ", ")
-      throw GuestError("there is no volume \(FileName(name)); there are \(known)")
+      let hint = name.contains("=") ? "" : " (a path begins with /)"
+      throw GuestError("there is no volume \(FileName(name))\(hint); there are \(known)")
     }
     guard found.count == 1 else {
       let names = found.map { "\(FileName($0.name))" }.joined(separator: ", ")

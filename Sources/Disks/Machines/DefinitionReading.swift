@@ -24,7 +24,7 @@ extension MachineDefinition {
   package init(_ bytes: [UInt8], source: String) throws(DefinitionError) {
     do throws(DefinitionError) {
       guard bytes.count <= Self.byteLimit else {
-        throw DefinitionError("it has more than \(Self.byteLimit) bytes")
+        throw DefinitionError("it has more than \(Self.byteLimit) bytes, which no definition has")
       }
       self =
         LibvirtDomain.isXML(bytes)
