@@ -136,6 +136,9 @@ package struct Backup {
     _ images: [DiskImage], _ sources: [Source], _ files: [DiskIntake.Source], _ intake: DiskIntake
   ) throws -> [RecoveryPoint.Disk] {
     for (source, image) in zip(sources, images) where source.format == nil {
+      if image.byteCount == 0 {
+        intake.notices.note("\(image.path) is empty, and so is disk \(source.name) in this point")
+      }
       if let compression = try image.compressionName() {
         intake.notices.note(
           "\(image.path) is a file that \(compression) compressed, and is stored as it is: it "

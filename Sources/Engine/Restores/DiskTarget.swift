@@ -5,6 +5,7 @@ package import SystemPackage
 /// A disk cannot be restored to the place that was named.
 package enum TargetError: Error, CustomStringConvertible {
   case exists(FilePath)
+  case device(FilePath)
   /// What belongs to a machine is in the way of another.
   case taken(FilePath)
   case notADisk(FilePath)
@@ -20,6 +21,8 @@ package enum TargetError: Error, CustomStringConvertible {
     switch self {
     case .exists(let path):
       "\(path) exists already: choose another name, or replace it with --force"
+    case .device(let path):
+      "\(path) is a block device: --force overwrites what is on it"
     case .taken(let path): "\(path) exists already: choose another name or directory"
     case .notADisk(let path): "\(path) is neither a file nor a block device"
     case .directory(let path):
@@ -75,7 +78,9 @@ final class DiskTarget: RegionTarget {
     self.layout = layout
     let kind = try fileStatus(path)?.kind
     if kind == .regular || kind == .blockDevice {
-      if !replacing { throw TargetError.exists(path) }
+      if !replacing {
+        throw kind == .blockDevice ? TargetError.device(path) : TargetError.exists(path)
+      }
       try requireUnused(path)
     }
     switch kind {
