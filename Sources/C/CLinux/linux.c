@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -45,6 +46,11 @@ int64_t linux_share_blocks(int fd, int with) { return result(ioctl(fd, FICLONE, 
 
 int64_t linux_allocate(int fd, uint64_t offset, uint64_t count) {
   return result(fallocate64(fd, FALLOC_FL_KEEP_SIZE, (off64_t)offset, (off64_t)count));
+}
+
+int64_t linux_file_system(int fd) {
+  struct statfs about;
+  return fstatfs(fd, &about) == 0 ? (int64_t)about.f_type : 0;
 }
 
 _Bool linux_is_locked(int fd) {

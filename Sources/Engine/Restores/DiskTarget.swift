@@ -46,9 +46,15 @@ package enum TargetError: Error, CustomStringConvertible {
 
 /// Takes what a region of a disk is to be; safe for several threads.
 protocol RegionTarget: Sendable {
+  /// Is told of a longer range before it is written, part after part.
+  func willWrite(_ range: Range<UInt64>) throws
   func write(_ bytes: RawSpan, at offset: UInt64) throws
   /// Makes a range zeros.
   func writeZeros(_ range: Range<UInt64>) throws
+}
+
+extension RegionTarget {
+  func willWrite(_ range: Range<UInt64>) {}
 }
 
 /// Where a disk is restored to: a new image that gets its name when it is whole, or a block device.
@@ -64,6 +70,8 @@ final class DiskTarget: RegionTarget {
   private let isBlank: Bool
   /// Lays out the disk in the file; nil where its bytes are the file's.
   private let layout: QCOW2Writer?
+  /// Whether room is set aside for what will be written.
+  private let isReserving: Bool
 
   /// - Parameters:
   ///   - byteCount: of the file; what has a layout grows as it needs to.
@@ -91,6 +99,7 @@ final class DiskTarget: RegionTarget {
       }
       temporary = nil
       isBlank = false
+      isReserving = false
       let size = try file.blockDeviceByteCount()
       guard size >= byteCount else {
         throw TargetError.tooSmall(path, has: size, needs: byteCount)
@@ -106,6 +115,7 @@ final class DiskTarget: RegionTarget {
       file = try File.create(partial)
       temporary = partial
       isBlank = true
+      isReserving = layout == nil && file.isCheaperReserved
       do {
         try file.setByteCount(byteCount)
         if try lock(file) { try Self.removeAbandoned(of: path, besides: partial) }
@@ -122,6 +132,7 @@ final class DiskTarget: RegionTarget {
     self.path = path
     replacing = false
     isBlank = false
+    isReserving = false
     layout = nil
     let partial = Self.partial(of: path)
     file = try File.create(partial, permissions: .ownerReadWrite)
@@ -154,6 +165,8 @@ final class DiskTarget: RegionTarget {
       discard(other)
     }
   }
+
+  func willWrite(_ range: Range<UInt64>) throws { if isReserving { try file.reserve(range) } }
 
   func write(_ bytes: RawSpan, at offset: UInt64) throws {
     if let layout {

@@ -46,6 +46,7 @@ struct RegionRestorer: ~Copyable {
       throw RestoreError(offset: range.lowerBound, cause: error)
     }
     try comparison?.enter(range, wanted: map, map: presentMap)
+    if comparison == nil { try announce(map, from: range.lowerBound) }
     var position = range.lowerBound
     for item in map.items {
       let end = position + UInt64(item.byteCount)
@@ -64,6 +65,24 @@ struct RegionRestorer: ~Copyable {
     try writeFull()
     try writeFull()
   }
+
+  /// Tells the target of all longer runs of data.
+  private func announce(_ map: RegionMap, from start: UInt64) throws {
+    var run = start..<start
+    for item in map.items {
+      let end = run.upperBound + UInt64(item.byteCount)
+      if case .chunk = item {
+        run = run.lowerBound..<end
+      } else {
+        if run.count >= Self.announcedByteCount { try target.willWrite(run) }
+        run = end..<end
+      }
+    }
+    if run.count >= Self.announcedByteCount { try target.willWrite(run) }
+  }
+
+  /// For shorter runs it is not worth a call.
+  private static let announcedByteCount = 128 << 10
 
   private mutating func writeZeros(_ range: Range<UInt64>) throws {
     guard let data = try comparison?.data(in: range) else { return try target.writeZeros(range) }
