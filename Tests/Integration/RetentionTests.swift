@@ -49,6 +49,37 @@ import Testing
     kluis.expect(ids[3], restores: image)
   }
 
+  @Test func `a point in the trash that has lost what it needs is given up, and reclaim goes on`()
+    throws
+  {
+    var random = seededGenerator("purge")
+    let image = kluis.path("a.img")
+    makeImage(image, byteCount: 4 << 20, &random)
+    let lost = try kluis.backUp("m", image)
+    let packs = kluis.vaultFiles().filter { $0.hasSuffix(".pack") }
+    ImageFile(image).writeNoise(at: 0, count: 4 << 20, &random)
+    let kept = try kluis.backUp("m", image)
+    kluis("delete", lost, "--purge", "--yes").expect(1, saying: "is not in the trash")
+    kluis("delete", lost, "--yes").expect(0)
+    for pack in packs { unlink("\(kluis.vault)/\(pack)") }
+
+    kluis("scrub", "--repair").expect(1, saying: "lost: \(lost), in the trash, disk root, byte")
+    let refusal = kluis("reclaim").expect(1, saying: "`kluis delete \(lost) --purge`")
+    for part in ["the vault tier", "\(lost) needs", "`kluis scrub --repair`"] {
+      #expect(refusal.errors.contains(part))
+    }
+    kluis("delete", lost, "--purge").expect(64, saying: "give --yes")
+    #expect(try points("--deleted") == [lost])
+    kluis("delete", lost, "--purge", "--yes").expect(0, saying: "gave up \(lost)")
+    #expect(try points("--deleted").isEmpty && points() == [kept])
+    kluis("undelete", lost).expect(1, saying: "is not deleted")
+    kluis("delete", lost, "--purge", "--yes").expect(1, saying: "is not in the trash")
+    kluis("delete", "--machine", "m", "--purge", "--yes").expect(0, saying: "no deleted points")
+    kluis("reclaim", "--grace", "0").expect(0)
+    kluis("scrub").expect(0, saying: "all good")
+    kluis.expect(kept, restores: image)
+  }
+
   private var packBytes: Int {
     kluis.vaultFiles().filter { $0.hasSuffix(".pack") }
       .reduce(0) { $0 + byteCount("\(kluis.vault)/\($1)") }

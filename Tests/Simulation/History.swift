@@ -85,7 +85,8 @@ extension World {
   fileprivate func take(_ step: Step, _ random: inout SeededRandom) throws {
     switch step.kind {
     case .backUp, .backUpOnlySnapshot, .transfer, .replicate, .verify, .scrub, .repair,
-      .resumeRepair, .rebuildIndex, .restore, .delete, .undelete, .reclaim:
+      .resumeRepair, .rebuildIndex, .restore, .delete, .undelete, .purge,
+      .reclaim:
       try perform(step.kind, random: &random)
     case .lose, .bringBack, .empty, .remember, .rollBack, .damage, .limit, .relieve:
       try inflict(step.kind, random: &random)

@@ -92,6 +92,7 @@ extension World {
     case .rebuildIndex: try rebuildIndex(vault, run)
     case .delete: try delete(vault, &run, &random)
     case .undelete: try undelete(vault, &run, &random)
+    case .purge: try purge(vault, &run, &random)
     case .reclaim: try reclaim(vault, &run, &random)
     case .restore: try check(vault, run.notices, atMost: 1, &random)
     default: preconditionFailure("\(kind) is no operation")
@@ -218,6 +219,7 @@ extension World {
     var scrub = Scrub(vault, notices: run.notices)
     scrub.restarts = random.below(2) == 0
     scrub.workerCount = 1
+    scrub.now = Timestamp(secondsSince1970: clock)
     _ = try scrub.run(progress: Progress(), cancellation: run.cancellation)
   }
 
@@ -225,6 +227,7 @@ extension World {
     var scrub = Scrub(vault, notices: run.notices)
     scrub.repairs = true
     scrub.workerCount = 1
+    scrub.now = Timestamp(secondsSince1970: clock)
     _ = try scrub.run(progress: Progress(), cancellation: run.cancellation)
   }
 

@@ -13,11 +13,12 @@ extension World {
     let before = try Holdings(of: self)
     let isUsable = stores.allSatisfy { !$0.isAway && !$0.isLimited }
     let isWhole = !run.isDisturbed && run.isAlone && isUsable
-    let hasKey = run.hasKey
+    let (hasKey, notices) = (run.hasKey, run.notices)
     var scrub = Scrub(vault, notices: run.notices)
     scrub.repairs = true
     scrub.restarts = true
     scrub.workerCount = 1
+    scrub.now = Timestamp(secondsSince1970: clock)
     let report = try scrub.run(progress: Progress(), cancellation: run.cancellation)
     guard isWhole else { return }
     run.after = { [self] _ in
@@ -26,9 +27,34 @@ extension World {
       let deleted = Set(points.filter(\.wasDeleted).compactMap(\.path))
       try after.requireWhatWasGood(in: before, besides: deleted)
       try requireCleanScrub(after, vault)
-      // Without the key nothing is forgotten of a pack that is damaged everywhere, and so nothing
-      // may lean on a tier that has one.
-      try relyOnStores(of: hasKey ? tiers : tiers.filter { report.isHealed($0) })
+      if hasKey {
+        try relyOnAllTiers(vault, notices)
+      } else {
+        // Nothing is forgotten of a pack that is damaged everywhere, and so nothing may lean on a
+        // tier that has one.
+        try relyOnStores(of: tiers.filter { report.isHealed($0) })
+      }
+    }
+  }
+
+  /// Whatever any tier gives whole, all give whole that keep the point, also one in the trash: what
+  /// a tier has lost without knowing it is found by what points need.
+  private func relyOnAllTiers(_ vault: Vault, _ notices: Notices) throws {
+    let anywhere = stores.reduce(into: Set<Int>()) { $0.formUnion($1.promised) }
+    for tier in tiers {
+      let kept = try vault.knownPoints(
+        in: vault.require(tier), now: Timestamp(secondsSince1970: clock), notices: notices
+      ).kept
+      let whole = anywhere.intersection(kept.keys.compactMap { numbers[$0] })
+      if stores(of: tier).allSatisfy(\.isForgetful) {
+        forgotten[tier, default: []].formUnion(kept.keys.compactMap { numbers[$0] })
+      }
+      forgotten[tier]?.subtract(whole)
+      for store in stores(of: tier) {
+        store.isSuspect = false
+        store.isForgetful = false
+        store.promised.formUnion(whole)
+      }
     }
   }
 

@@ -43,6 +43,27 @@ extension World {
     if !points[number].isGone { points[number].until = nil }
   }
 
+  func purge(_ vault: Vault, _ run: inout Run, _ random: inout SeededRandom) throws {
+    let deleted = try vault.deletedPoints(
+      now: Timestamp(secondsSince1970: clock), notices: run.notices)
+    if deleted.isEmpty { return }
+    try purge(deleted[random.below(deleted.count)], vault, &run)
+  }
+
+  private func purge(_ chosen: DeletedPoint, _ vault: Vault, _ run: inout Run) throws {
+    guard let number = numbers[try vault.path(of: chosen.point)] else { return }
+    run.what = " point \(number)"
+    let now = Timestamp(secondsSince1970: clock)
+    giveUp(number)
+    try vault.purge(chosen.point.id, now: now, notices: run.notices)
+    let ids =
+      try vault.deletedPoints(now: now, notices: run.notices).map(\.point.id)
+      + vault.points(notices: run.notices).map(\.point.id)
+    guard !ids.contains(chosen.point.id) else {
+      throw Violation("point \(number) is there after it was given up")
+    }
+  }
+
   /// - Parameter isThorough: whether nobody else writes, and all shall be freed at once.
   func reclaim(
     _ vault: Vault, _ run: inout Run, isThorough: Bool = false, _ random: inout SeededRandom
@@ -101,20 +122,16 @@ extension World {
     }
   }
 
-  /// Whether reclaim refuses since a tier has lost what a point in the trash needs, which nothing
-  /// mends, and which it must not take for needless.
-  private func isOfLostTrash(
-    _ failure: String, _ vault: Vault, _ notices: Notices
-  ) throws -> Bool {
-    let deleted = try vault.deletedPoints(
-      now: Timestamp(secondsSince1970: clock), notices: notices)
-    return try deleted.contains { deleted in
-      guard let number = numbers[try vault.path(of: deleted.point)] else { return false }
-      return tiers.contains { tier in
-        promisers(of: number, in: tier).isEmpty
-          && failure.contains("in the \(tier.rawValue) tier, since it is not known what")
-          && failure.contains("\(deleted.point.id) needs")
-      }
+  /// The point in the trash that reclaim names in its refusal, which nobody has any more: a repair
+  /// came before.
+  private func lostPoint(
+    in failure: String, _ vault: Vault, _ notices: Notices
+  ) throws -> DeletedPoint? {
+    try vault.deletedPoints(now: Timestamp(secondsSince1970: clock), notices: notices).first {
+      guard let number = numbers[try vault.path(of: $0.point)],
+        stores.allSatisfy({ !$0.promised.contains(number) })
+      else { return false }
+      return failure.contains("`kluis delete \($0.point.id) --purge`")
     }
   }
 
@@ -122,14 +139,20 @@ extension World {
   func requireNoMoreThanNeeded(_ random: inout SeededRandom) throws {
     let notices = Notices()
     let vault = try openVault(notices, random: &random)
-    for _ in 0..<2 {
+    var roundsLeft = 2
+    while roundsLeft > 0 {
       var run = Run(
         notices: notices, isDisturbed: false, before: try Situation(of: self))
-      do { try reclaim(vault, &run, isThorough: true, &random) } catch {
+      do {
+        try reclaim(vault, &run, isThorough: true, &random)
+        roundsLeft -= 1
+      } catch {
         // What a damaged point needs is not known.
         if try !Situation(of: self).isCalm { return }
-        if try isOfLostTrash("\(error)", vault, notices) { return }
-        throw Violation("reclaim failed though nothing was in its way: \(error)")
+        guard let lost = try lostPoint(in: "\(error)", vault, notices) else {
+          throw Violation("reclaim failed though nothing was in its way: \(error)")
+        }
+        try purge(lost, vault, &run)
       }
     }
     for name in tiers {

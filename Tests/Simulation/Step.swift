@@ -6,7 +6,7 @@ struct Step: Sendable, CustomStringConvertible {
   enum Kind: String, CaseIterable, Sendable {
     // Operations.
     case backUp, backUpOnlySnapshot, transfer, replicate, verify, scrub, repair, resumeRepair
-    case rebuildIndex, restore, delete, undelete, reclaim
+    case rebuildIndex, restore, delete, undelete, purge, reclaim
     // Faults.
     case lose, bringBack, empty, remember, rollBack, damage, limit, relieve
     // Looking whether all is as promised.
@@ -23,7 +23,7 @@ struct Step: Sendable, CustomStringConvertible {
     case .backUpOnlySnapshot: 5
     case .transfer, .replicate, .repair: 7
     case .verify, .scrub, .rebuildIndex, .remember, .limit: 3
-    case .resumeRepair, .undelete: 2
+    case .resumeRepair, .undelete, .purge: 2
     case .delete: 9
     case .reclaim: 8
     case .restore, .empty, .check: 4
@@ -44,7 +44,7 @@ struct Step: Sendable, CustomStringConvertible {
     case .undelete, .transfer, .replicate: 6
     case .bringBack: 5
     case .lose, .check: 4
-    case .repair, .rebuildIndex, .empty, .damage: 2
+    case .repair, .rebuildIndex, .empty, .damage, .purge: 2
     case .backUpOnlySnapshot, .remember, .rollBack, .verify, .scrub, .restore: 1
     case .resumeRepair, .limit, .relieve: 0
     }

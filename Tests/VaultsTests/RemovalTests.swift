@@ -158,6 +158,76 @@ import Tiers
     #expect(try listed(vault).isEmpty)
   }
 
+  @Test("a point in the trash is given up for good, in all tiers, and comes back from none")
+  func purge() throws {
+    let point = try commit("2026-11-21T10:00:00Z", to: [.snapshot, .vault, .secondary])
+    let other = try commit("2026-11-22T10:00:00Z", to: [.vault])
+    let vault = try vault()
+    #expect(throws: RemovalError.self, "it is listed") {
+      try vault.purge(point.id, now: now, notices: notices)
+    }
+    try delete(point, in: vault)
+    try delete(other, in: vault)
+    try openAll(vault)
+    let deleted = try vault.deletedPoints(now: now, notices: notices)
+    let away = try self.vault(without: copies[2])
+    try away.purge(point.id, now: now, notices: notices)
+    for tier in vault.tiers {
+      let kept = try vault.keptPoints(in: tier, now: now, notices: notices).values.map(\.point)
+      #expect(kept == (tier.name == .vault ? [other] : []), "\(tier.name)")
+    }
+    try openAll(vault)
+    let path = ObjectPath.removal(of: try vault.path(of: point))
+    for store in copies + [snapshots, far] {
+      let told = try CheckedDocument.decode(
+        Removal.self, from: try #require(store.bytes(at: path)))
+      #expect(told.state == .gone && told.document == nil, "\(store.name)")
+    }
+    #expect(try vault.deletedPoints(now: now, notices: notices).map(\.point) == [other])
+    #expect(throws: RemovalError.self) {
+      try vault.undelete(deleted[0], now: now, notices: notices)
+    }
+    #expect(throws: RemovalError.self, "once is enough") {
+      try vault.purge(point.id, now: now, notices: notices)
+    }
+  }
+
+  @Test("a locked point is not given up, in whatever tier the lock is known")
+  func purgeLocked() throws {
+    let point = try commit("2026-11-21T10:00:00Z", to: [.vault])
+    let vault = try vault()
+    try delete(point, in: vault)
+    // Somebody locked it where nobody knew yet that it was deleted.
+    let until = Timestamp("2026-12-24T00:00:00Z")!
+    let place = ObjectPath.lock(of: try vault.path(of: point))
+    far.place(CheckedDocument.encode(PointLock(until: until, updated: now)), at: place)
+    #expect(throws: RemovalError.self) { try vault.purge(point.id, now: now, notices: notices) }
+    #expect(try vault.deletedPoints(now: now, notices: notices).map(\.point) == [point])
+    try vault.purge(point.id, now: until, notices: notices)
+    #expect(try vault.deletedPoints(now: now, notices: notices).isEmpty)
+  }
+
+  @Test("what nobody can read any more of a point in the trash is given up by the point's id")
+  func purgeUnreadable() throws {
+    let point = try commit("2026-11-21T10:00:00Z", to: [.vault])
+    let vault = try vault()
+    try delete(point, in: vault)
+    let place = ObjectPath.removal(of: try vault.path(of: point))
+    for store in copies + [snapshots] { store.flipBit(200, of: place) }
+    #expect(try vault.deletedPoints(now: now, notices: notices).isEmpty)
+    do {
+      _ = try vault.keptPoints(in: vault.require(.vault), now: now, notices: notices)
+      Issue.record("it is known what nobody can read")
+    } catch { #expect("\(error)".contains("`kluis delete \(point.id) --purge`"), "\(error)") }
+    for wrong in ["m", "m@", "@x", "m@../x", "m/m@x", "m@2026-11-21", "n\(point.id)"] {
+      #expect(throws: (any Error).self, "\(wrong)") {
+        try vault.purge(wrong, now: now, notices: notices)
+      }
+    }
+    try vault.purge(point.id, now: now, notices: notices)
+    #expect(try vault.keptPoints(in: vault.require(.vault), now: now, notices: notices).isEmpty)
+  }
+
   @Test("a policy is kept by backups, the default holds for others, and both come back from copies")
   func policies() throws {
     let vault = try vault()

@@ -50,8 +50,28 @@ final class NeededRecords: Sendable {
     }
   }
 
-  /// Marks all that the source lists and the target lacks, whatever needs it.
+  /// Whether the source lists it.
+  func has(_ id: ContentID) -> Bool { index.number(of: id) != nil }
+
+  /// Notes that a point needs this map or chunk, which the source has and the target lacks.
   ///
+  /// - Returns: whether nobody came upon it before.
+  func mark(lacking id: ContentID, as kind: RecordKind) -> Bool {
+    guard let number = index.number(of: id) else { return false }
+    return state.withLock { state in
+      guard state.needed.insert(number) else { return false }
+      if kind == .map { _ = state.maps.insert(number) }
+      return true
+    }
+  }
+
+  /// Whether anything has to be sent.
+  var isAnythingNeeded: Bool {
+    let needed = state.withLock { $0.needed }
+    return !needed.isEmpty
+  }
+
+  /// Marks all that the source lists and the target lacks, whatever needs it.
   func markEverything() {
     for number in 0..<index.recordCount {
       let id = index.id(numbered: number)

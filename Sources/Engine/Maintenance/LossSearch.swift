@@ -6,28 +6,26 @@ internal import Vaults
 
 /// Looks for the points that need what no tier has any more.
 struct LossSearch {
-  private let vault: Vault
   private let tiers: [OpenTier]
   private let lost: Set<ContentID>
-  private let notices: Notices
 
   /// - Parameter lost: records that are listed and cannot be read.
-  init(of vault: Vault, in tiers: [OpenTier], lost: Set<ContentID>, notices: Notices) {
-    self.vault = vault
+  init(in tiers: [OpenTier], lost: Set<ContentID>) {
     self.tiers = tiers
     self.lost = lost
-    self.notices = notices
   }
 
-  func lostPoints() throws -> [Scrub.LostPoint] {
+  /// - Parameter points: in the order in which they are looked at.
+  func lostPoints(among points: [KeptPoint]) -> [Scrub.LostPoint] {
     var found: [Scrub.LostPoint] = []
     var whole: Set<ContentID> = []
-    for listed in try vault.points(notices: notices, healing: false) {
-      for disk in listed.point.trees {
+    for kept in points {
+      for disk in kept.point.trees {
         guard let (offset, reason) = firstLoss(of: disk, &whole) else { continue }
         found.append(
           Scrub.LostPoint(
-            point: listed.point.id, disk: disk.name, offset: offset, reason: reason))
+            point: kept.point.id, disk: disk.name, offset: offset, reason: reason,
+            isDeleted: kept.isDeleted ? true : nil))
       }
     }
     return found

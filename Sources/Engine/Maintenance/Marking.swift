@@ -80,35 +80,34 @@ final class Marking: Sendable {
   ///
   /// - Throws: ``ReclaimError`` where it cannot be told what one needs; ``Cancelled``.
   func mark(
-    _ points: [RecoveryPoint], in open: OpenTier, workerCount: Int, _ cancellation: Cancellation
+    _ points: [KeptPoint], in open: OpenTier, workerCount: Int, _ cancellation: Cancellation
   ) throws {
-    for point in points.sorted(by: { $0.id < $1.id }) {
-      do {
-        try mark(point, in: open, workerCount, cancellation.child())
-      } catch let error as Cancelled { throw error } catch {
-        throw ReclaimError(tier: tier, point: point.id, reason: "\(error)")
+    for kept in points.sorted(by: { $0.point.id < $1.point.id }) {
+      for disk in kept.point.trees {
+        do {
+          try mark(disk, in: open, workerCount, cancellation.child())
+        } catch let error as Cancelled { throw error } catch {
+          throw ReclaimError(tier: tier, kept: kept, disk: disk.name, reason: "\(error)")
+        }
       }
     }
   }
 
   private func mark(
-    _ point: RecoveryPoint, in open: OpenTier, _ workerCount: Int, _ cancellation: Cancellation
+    _ disk: RecoveryPoint.Disk, in open: OpenTier, _ workerCount: Int,
+    _ cancellation: Cancellation
   ) throws {
+    guard let tree = disk.tree else { throw UnmarkableRecord("its root is no digest") }
     var reader = TierReader(open)
     var regions: [RegionToVerify] = []
-    for disk in point.trees {
-      guard let tree = disk.tree else {
-        throw UnmarkableRecord("the root of disk \(disk.name) is no digest")
-      }
-      try tree.forEachRegion {
-        try reader.map($0)
-      } enter: {
-        try mark($0)
-      } visit: { region, map in
-        // Reached only where `enter` found the region's map to be new.
-        let range = Region.range(region, diskByteCount: tree.diskByteCount)
-        regions.append(RegionToVerify(map: map, byteCount: range.count))
-      }
+    try tree.forEachRegion {
+      try reader.map($0)
+    } enter: {
+      try mark($0)
+    } visit: { region, map in
+      // Reached only where `enter` found the region's map to be new.
+      let range = Region.range(region, diskByteCount: tree.diskByteCount)
+      regions.append(RegionToVerify(map: map, byteCount: range.count))
     }
     try share(
       regions, among: workerCount, cancellation: cancellation,
@@ -146,11 +145,17 @@ struct UnmarkableRecord: Error, CustomStringConvertible {
 /// What a point needs is not known, so nothing can be freed.
 package struct ReclaimError: Error, CustomStringConvertible {
   let tier: Tier.Name
-  let point: String
+  let kept: KeptPoint
+  let disk: String
   let reason: String
 
   package var description: String {
-    "nothing is freed in the \(tier.rawValue) tier, since it is not known what \(point) needs: "
-      + "\(reason); run `kluis scrub --repair`, or delete that point if it is lost"
+    let id = kept.point.id
+    let purge = "`kluis delete \(id) --purge`"
+    return "nothing is freed in the \(tier.rawValue) tier, since it is not known what \(id) needs"
+      + (kept.isDeleted ? ", which is in the trash" : "") + ": disk \(disk): \(reason); "
+      + "`kluis scrub --repair` brings it back from another copy or tier; where none has it, give "
+      + "the point up with "
+      + (kept.isDeleted ? purge : "`kluis delete \(id)` and then \(purge)")
   }
 }

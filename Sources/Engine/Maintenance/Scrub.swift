@@ -21,6 +21,7 @@ package struct Scrub {
   /// runs meanwhile writes to one store a little sooner than to the next.
   package var settling = Duration.zero
   package var workerCount = availableCores()
+  package var now = Timestamp.now
 
   package init(_ vault: Vault, notices: Notices) {
     self.vault = vault
@@ -33,7 +34,8 @@ package struct Scrub {
     let findings = try check(contents, progress, cancellation)
     var repair = try ScrubRepair(
       of: vault, contents: contents, findings: findings, notices: notices, repairs: repairs,
-      settling: settling)
+      settling: settling,
+      lacks: LackRepair(of: vault, now: now, notices: notices, workerCount: workerCount))
     let report = try repair.run(cancellation: cancellation)
     do { try vault.removeScrubState() } catch {
       notices.add("the next scrub begins where an earlier one stopped: \(error)")

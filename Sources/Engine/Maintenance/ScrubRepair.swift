@@ -19,6 +19,7 @@ struct ScrubRepair: ~Copyable {
   private let settled: ContinuousClock.Instant
   private let pool = OpenTier.makePackPool()
   private var open: [OpenTier] = []
+  private var lacks: LackRepair
   private var report = Scrub.Report()
   private var digester = Digester()
   /// What no store of any tier gives any more.
@@ -31,19 +32,18 @@ struct ScrubRepair: ~Copyable {
 
   init(
     of vault: Vault, contents: ScrubContents, findings: ScrubFindings, notices: Notices,
-    repairs: Bool, settling: Duration
+    repairs: Bool, settling: Duration, lacks: LackRepair
   ) throws {
     settled = contents.listed.advanced(by: settling)
     self.vault = vault
     self.contents = contents
     self.notices = notices
     self.repairs = repairs
+    self.lacks = lacks
     for tier in vault.tiers where !tier.stores.isEmpty {
-      // What is found on the way is repaired here, or not at all.
-      open.append(
-        try OpenTier(
-          tier, notices: notices, tombstoned: Self.tombstoned(in: tier, vault, repairs, notices),
-          healing: false))
+      let tombstoned = try Self.tombstoned(in: tier, vault, repairs, notices)
+      try self.lacks.notePoints(of: tier)
+      open.append(try Self.opened(tier, tombstoned, notices))
     }
     report.readBytes = findings.readBytes
     let damaged = findings.damaged
@@ -71,12 +71,16 @@ struct ScrubRepair: ~Copyable {
   }
 
   mutating func run(cancellation: Cancellation) throws -> Scrub.Report {
-    for tier in open {
+    for number in open.indices {
+      let tier = open[number]
       if repairs { sweep(tier.tier) }
       try repairPacks(of: tier, cancellation)
       try repairSegments(of: tier, cancellation)
-      try repairDocuments(of: tier, cancellation)
+      guard repairs, hasObjectPatients(tier.tier) else { continue }
+      open[number] = try Self.opened(tier.tier, tier.tombstoned, notices)
     }
+    for tier in open { try repairLacks(of: tier, cancellation) }
+    for tier in open { try repairDocuments(of: tier, cancellation) }
     if vault.protection.isLocked {
       if hasLoss {
         notices.add(
@@ -84,8 +88,8 @@ struct ScrubRepair: ~Copyable {
             + "others, is known only with the vault's key: scrub again with it")
       }
     } else if hasLoss || !lostDocuments.isEmpty {
-      let loss = LossSearch(of: vault, in: open, lost: lostRecords, notices: notices)
-      report.lostPoints = try loss.lostPoints()
+      report.lostPoints = LossSearch(in: open, lost: lostRecords)
+        .lostPoints(among: try lacks.points())
     }
     for path in lostDocuments where !isKnownElsewhere(path) {
       guard let point = path.point else { continue }
@@ -95,6 +99,26 @@ struct ScrubRepair: ~Copyable {
           reason: "no copy of \(path) is good"))
     }
     return report
+  }
+
+  /// What is found on the way is repaired here, or not at all.
+  private static func opened(
+    _ tier: Tier, _ tombstoned: Set<PackID>, _ notices: Notices
+  ) throws -> OpenTier {
+    try OpenTier(tier, notices: notices, tombstoned: tombstoned, healing: false)
+  }
+
+  private func hasObjectPatients(_ tier: Tier) -> Bool {
+    !patients(of: tier) { $0.pack != nil || $0.segment != nil }.isEmpty
+  }
+
+  private mutating func repairLacks(of tier: OpenTier, _ cancellation: Cancellation) throws {
+    // What is told of packs already is not told twice.
+    let isTold = !repairs && hasObjectPatients(tier.tier)
+    let (lack, isIncomplete) = try lacks.repair(
+      tier, among: open, sends: repairs, cancellation)
+    if let lack, !isTold { report.lacks.append(lack) }
+    if isIncomplete { hasLoss = true }
   }
 
   /// What is on its way out in a tier; where something is to be stored anew, nothing else goes

@@ -6,6 +6,8 @@ extension Scrub {
     package var stores: [StoreReport] = []
     /// Recovery points that no tier can give back whole any more.
     package var lostPoints: [LostPoint] = []
+    /// Tiers that lack what their points need, and another tier has.
+    package var lacks: [Lack] = []
     /// Bytes that were read, those of earlier parts of the same scrub with them.
     package var readBytes: UInt64 = 0
 
@@ -13,7 +15,8 @@ extension Scrub {
 
     /// Whether every store holds what it should, as it should.
     package var isClean: Bool {
-      lostPoints.isEmpty && stores.allSatisfy { $0.problems.isEmpty && $0.foreign.isEmpty }
+      lostPoints.isEmpty && lacks.isEmpty
+        && stores.allSatisfy { $0.problems.isEmpty && $0.foreign.isEmpty }
     }
 
     /// Problems that are still there.
@@ -51,11 +54,23 @@ extension Scrub {
     package var isRepairable: Bool?
   }
 
+  /// What points need, listed or in the trash, and no copy of their tier has any more, nor its
+  /// index lists, as after a scrub that found it nowhere.
+  package struct Lack: Codable, Sendable {
+    package var tier: String
+    /// Maps and chunks.
+    package var records: Int
+    /// Whether they were brought from the other tier.
+    package var isRepaired = false
+  }
+
   package struct LostPoint: Codable, Sendable {
     package var point: String
     package var disk: String
     /// The first byte of the disk that is lost.
     package var offset: UInt64
     package var reason: String
+    /// True where it is in the trash.
+    package var isDeleted: Bool?
   }
 }

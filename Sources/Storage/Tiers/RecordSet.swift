@@ -8,6 +8,8 @@ package struct RecordSet: Sendable {
     words = Array(repeating: 0, count: index.recordCount / 64 + 1)
   }
 
+  package var isEmpty: Bool { words.allSatisfy { $0 == 0 } }
+
   package func contains(_ number: Int) -> Bool { words[number / 64] & bit(number) != 0 }
 
   /// Adds a record; whether it was not in the set.

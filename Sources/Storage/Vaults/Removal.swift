@@ -87,6 +87,7 @@ package struct PointLock: Codable, Sendable, Equatable {
 package enum RemovalError: Error, Sendable, CustomStringConvertible {
   case locked(String, until: Timestamp)
   case notDeleted(String)
+  case notInTrash(String)
   case over(String)
   case lockShortened(String, until: Timestamp)
 
@@ -95,6 +96,9 @@ package enum RemovalError: Error, Sendable, CustomStringConvertible {
     case .locked(let point, let until):
       "\(point) is locked until \(until): `kluis lock \(point) --off` takes the lock away"
     case .notDeleted(let point): "\(point) is not deleted"
+    case .notInTrash(let point):
+      "\(point) is not in the trash (see `kluis points --deleted`): what is listed is deleted "
+        + "first, without --purge"
     case .over(let point):
       "\(point) cannot be brought back: its time in the trash is over"
     case .lockShortened(let point, let until):

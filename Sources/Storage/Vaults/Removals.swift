@@ -124,6 +124,42 @@ extension Vault {
     for (tier, _) in told { try tier.delete(path) }
   }
 
+  /// Takes a point out of the trash for good: what only it needs is free from now on.
+  ///
+  /// Where no copy tells any more what lies in the trash, its id is enough. Tells every tier but
+  /// the secondary one, which follows with the next replication.
+  /// - Parameter id: as ``RecoveryPoint/id``.
+  /// - Throws: ``RemovalError/notInTrash(_:)``, ``RemovalError/locked(_:until:)``, ``TierError``,
+  ///   ``StoreError``, ``LockedError``.
+  package func purge(_ id: String, now: Timestamp, notices: Notices) throws {
+    let path = try path(ofPoint: id)
+    if let lock = newestLock(at: .lock(of: path), in: tiers), lock.until > now {
+      throw RemovalError.locked(id, until: lock.until)
+    }
+    let isListed = try pointFiles(notices: notices).contains { $0.path == path }
+    let removals = try removals(notices: notices)
+    let known = removals.newest(of: path)
+    guard removals.tell(of: path), !isListed, known?.state != .gone else {
+      throw RemovalError.notInTrash(id)
+    }
+    let updated = later(than: known?.updated, now)
+    let last = known ?? Removal(removed: now, until: now, isExpiry: false, updated: updated)
+    let bytes = try encoded(last.ended(as: .gone, updated: updated), at: path)
+    for tier in try tiersToTell(notices: notices) {
+      try tier.put(bytes, at: .removal(of: path))
+      try tier.delete(.lock(of: path))
+    }
+  }
+
+  /// Where the point with this id lies, or lay.
+  private func path(ofPoint id: String) throws -> ObjectPath {
+    let parts = id.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.count == 2 else { throw RemovalError.notInTrash(id) }
+    try checkName(String(parts[0]), of: "machine")
+    try checkFileName(String(parts[1]))
+    return .point(machine: try folderName(of: String(parts[0])), name: String(parts[1]))
+  }
+
   /// Brings a point back into the list, in the tiers that had it.
   ///
   /// - Throws: ``RemovalError``, ``TierError``, ``StoreError``.

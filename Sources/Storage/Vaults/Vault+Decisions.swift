@@ -94,7 +94,7 @@ extension Vault {
     for tier in try tiersToTell(notices: notices) { try tier.put(bytes, at: place) }
   }
 
-  private func newestLock(at place: ObjectPath, in tiers: [Tier]) -> PointLock? {
+  func newestLock(at place: ObjectPath, in tiers: [Tier]) -> PointLock? {
     tiers.flatMap(\.stores).compactMap { store in
       guard let bytes = try? store.readAll(place, limit: documentByteLimit) else { return nil }
       return try? documents.decode(PointLock.self, from: bytes, at: place)

@@ -1,7 +1,20 @@
+internal import Encryption
 package import Stores
 package import Tiers
 
-/// What reclaim has to know of points.
+/// A point whose contents a tier has to keep.
+package struct KeptPoint: Sendable {
+  package let point: RecoveryPoint
+  /// Whether it is in the trash, and listed no more.
+  package let isDeleted: Bool
+
+  package init(_ point: RecoveryPoint, isDeleted: Bool) {
+    self.point = point
+    self.isDeleted = isDeleted
+  }
+}
+
+/// What reclaim and scrub have to know of points.
 extension Vault {
   /// Every point whose contents a tier has to keep, by the place of its file: those that are
   /// listed, and those in the trash that can come back.
@@ -10,41 +23,70 @@ extension Vault {
   ///   ``LockedError``, ``StoreError``.
   package func keptPoints(
     in tier: Tier, now: Timestamp, notices: Notices
-  ) throws -> [ObjectPath: RecoveryPoint] {
+  ) throws -> [ObjectPath: KeptPoint] {
+    let (kept, unknown) = try knownPoints(in: tier, now: now, notices: notices)
+    guard let first = unknown.min() else { return kept }
+    let wayOut = try trashName(of: first).map {
+      "; where no copy of it is good any more, `kluis delete \($0) --purge` gives it up"
+    }
+    throw VaultError.damaged(
+      first.description,
+      reason: "no copy of it is good, so what it needs is not known: run `kluis scrub --repair`"
+        + (wayOut ?? ""))
+  }
+
+  /// The same points as far as it is known what they need, and the documents that do not tell.
+  ///
+  /// - Throws: ``LockedError``, ``StoreError``.
+  package func knownPoints(
+    in tier: Tier, now: Timestamp, notices: Notices
+  ) throws -> (kept: [ObjectPath: KeptPoint], unknown: Set<ObjectPath>) {
     try requireKey()
+    let held = try tier.holders(of: .points, notices: notices)
     let everywhere = try removals(notices: notices)
     let own = try removals(in: [tier], notices: notices)
     let stores = tier.stores + tiers(besides: tier).flatMap(\.stores)
-    var kept: [ObjectPath: RecoveryPoint] = [:]
-    for path in try tier.holders(of: .points, notices: notices).keys.sorted() {
-      if everywhere.tell(of: path) {
-        let newest = try require(everywhere.newest(of: path), at: .removal(of: path))
-        if newest.hidesPoint, !newest.isNeeded(at: now) { continue }
+    var kept: [ObjectPath: KeptPoint] = [:]
+    var unknown: Set<ObjectPath> = []
+    for path in held.keys {
+      let newest = everywhere.newest(of: path)
+      if newest == nil, everywhere.tell(of: path) {
+        unknown.insert(.removal(of: path))
+        continue
       }
-      let document = goodDocument(path, among: stores, documents)
-      let found = document.flatMap {
+      let isDeleted = newest?.hidesPoint == true
+      if isDeleted, newest?.isNeeded(at: now) != true { continue }
+      let found = goodDocument(path, among: stores, documents).flatMap {
         try? documents.decode(RecoveryPoint.self, from: $0.bytes, at: path)
       }
-      kept[path] = try require(
-        found ?? everywhere.newest(of: path).flatMap { point(in: $0, at: path) }, at: path)
+      guard let point = found ?? newest.flatMap({ point(in: $0, at: path) }) else {
+        unknown.insert(path)
+        continue
+      }
+      kept[path] = KeptPoint(point, isDeleted: isDeleted)
     }
-    for path in own.points.sorted() where kept[path] == nil {
-      let newest = try require(everywhere.newest(of: path), at: .removal(of: path))
+    for path in own.points where held[path] == nil {
+      guard let newest = everywhere.newest(of: path) else {
+        unknown.insert(.removal(of: path))
+        continue
+      }
       guard newest.isNeeded(at: now) || newest.state == .restored,
-        let held = own.newest(of: path), held.document != nil
+        let told = own.newest(of: path), told.document != nil
       else { continue }
-      kept[path] = try require(point(in: held, at: path), at: .removal(of: path))
+      if let point = point(in: told, at: path) {
+        kept[path] = KeptPoint(point, isDeleted: true)
+      } else {
+        unknown.insert(.removal(of: path))
+      }
     }
-    return kept
+    return (kept, unknown)
   }
 
-  private func require<Value>(
-    _ value: Value?, at path: ObjectPath
-  ) throws(VaultError) -> Value {
-    if let value { return value }
-    throw .damaged(
-      path.description,
-      reason: "no copy of it is good, so what it needs is not known: run `kluis scrub --repair`")
+  /// How a person names the point in the trash that a document is about; nil where it is about
+  /// none, or the name is a secret.
+  private func trashName(of document: ObjectPath) throws -> String? {
+    guard protection.keys == nil, let point = document.subject?.point else { return nil }
+    return "\(point.machine)@\(point.name)"
   }
 
   /// Ends what a tier keeps of deleted points whose time in the trash is over, and forgets those

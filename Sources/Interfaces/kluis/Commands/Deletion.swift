@@ -32,7 +32,7 @@ struct Expire: ParsableCommand {
       let expiry = Expiry(of: vault, notices: session.notices)
       let points =
         try dryRun ? expiry.plans(of: machine).flatMap(\.plan.leaving) : expiry.run(of: machine)
-      try Deletion.report(points, verb: dryRun ? "would expire" : "expired", session)
+      try Deletion.report(points.map(\.id), verb: dryRun ? "would expire" : "expired", session)
     }
   }
 }
@@ -42,11 +42,15 @@ struct Delete: ParsableCommand {
     abstract: "Delete recovery points.",
     discussion: """
       Asks first on a terminal; elsewhere give --yes. A deleted point can be brought back with \
-      `kluis undelete` for 14 days, unless its machine's policy says otherwise.
+      `kluis undelete` for 14 days, unless its machine's policy says otherwise. --purge gives up \
+      one that was deleted, before its time in the trash is over, and `kluis reclaim` frees what \
+      only it needs. A locked point is neither deleted nor purged.
 
       EXAMPLES:
         kluis delete web01@2026-11-22T15:04:05Z-7f3a
         kluis delete --machine web01 --yes
+        kluis points --deleted
+        kluis delete web01@2026-11-22T15:04:05Z-7f3a --purge
       """)
 
   @ParentCommand var kluis: Kluis
@@ -55,8 +59,11 @@ struct Delete: ParsableCommand {
   @Argument(help: "Recovery points.")
   var points: [String] = []
 
-  @Option(help: "All points of a machine.")
+  @Option(help: "All points of a machine; with --purge all that are in the trash.")
   var machine: String?
+
+  @Flag(help: "Take points out of the trash for good.")
+  var purge = false
 
   @Flag(help: "Do not ask.")
   var yes = false
@@ -68,10 +75,14 @@ struct Delete: ParsableCommand {
   }
 
   func run() throws {
-    try Session.run([kluis.shared, shared], harmless: Deletion.harmless) { session in
+    let harmless = purge ? Deletion.harmlessPurge : Deletion.harmless
+    try Session.run([kluis.shared, shared], harmless: harmless) { session in
       let vault = try session.openVault()
+      if purge { return try purge(vault, session) }
       let chosen = try chosen(vault, session)
-      guard try yes || Deletion.confirm(chosen) else { return session.say("nothing was deleted") }
+      guard try yes || Deletion.confirm(chosen.map(\.id), "delete") else {
+        return session.say("nothing was deleted")
+      }
       var deleted: [RecoveryPoint] = []
       for point in chosen {
         try vault.delete(
@@ -80,8 +91,27 @@ struct Delete: ParsableCommand {
           notices: session.notices)
         deleted.append(point)
       }
-      try Deletion.report(deleted, verb: "deleted", session)
+      try Deletion.report(deleted.map(\.id), verb: "deleted", session)
     }
+  }
+
+  private func purge(_ vault: Vault, _ session: Session) throws {
+    var chosen: [String] = []
+    if let machine {
+      chosen = try vault.deletedPoints(of: machine, now: .now, notices: session.notices)
+        .map(\.point.id)
+      if chosen.isEmpty { return session.say("no deleted points of \(quoted(machine))") }
+    }
+    for name in points {
+      // Where nobody can read what lies in the trash, its id is enough.
+      let id = try Deletion.deleted(name, vault, session)?.point.id ?? name
+      if !chosen.contains(id) { chosen.append(id) }
+    }
+    guard try yes || Deletion.confirm(chosen, "give up for good, and never bring back,") else {
+      return session.say("nothing was given up")
+    }
+    for id in chosen { try vault.purge(id, now: .now, notices: session.notices) }
+    try Deletion.report(chosen, verb: "gave up", session)
   }
 
   private func chosen(_ vault: Vault, _ session: Session) throws -> [RecoveryPoint] {
@@ -124,18 +154,13 @@ struct Undelete: ParsableCommand {
       let vault = try session.openVault()
       var restored: [RecoveryPoint] = []
       for name in points {
-        let machine = String(name.prefix { $0 != "@" })
-        let deleted = try vault.deletedPoints(of: machine, now: .now, notices: session.notices)
-        let matches = deleted.filter { $0.point.id.hasPrefix(name) && name.contains("@") }
-        guard let found = matches.last else { throw RemovalError.notDeleted(name) }
-        guard matches.count == 1 else {
-          throw ValidationError(
-            "'\(name)' may be \(matches.map(\.point.id).joined(separator: ", ")): name one")
+        guard let found = try Deletion.deleted(name, vault, session) else {
+          throw RemovalError.notDeleted(name)
         }
         try vault.undelete(found, now: .now, notices: session.notices)
         restored.append(found.point)
       }
-      try Deletion.report(restored, verb: "brought back", session)
+      try Deletion.report(restored.map(\.id), verb: "brought back", session)
     }
   }
 }
@@ -208,12 +233,29 @@ enum Deletion {
   static let harmless =
     "Nothing was harmed: what was deleted so far can be brought back with `kluis undelete`."
 
+  static let harmlessPurge =
+    "Nothing else was harmed: what was given up so far stays so."
+
+  /// The one point in the trash that a person means by the beginning of its id; nil for none.
+  static func deleted(
+    _ name: String, _ vault: Vault, _ session: Session
+  ) throws -> DeletedPoint? {
+    let machine = String(name.prefix { $0 != "@" })
+    let deleted = try vault.deletedPoints(of: machine, now: .now, notices: session.notices)
+    let matches = deleted.filter { $0.point.id.hasPrefix(name) && name.contains("@") }
+    guard matches.count < 2 else {
+      throw ValidationError(
+        "'\(name)' may be \(matches.map(\.point.id).joined(separator: ", ")): name one")
+    }
+    return matches.first
+  }
+
   /// Asks a person; where there is none to ask, refuses.
-  static func confirm(_ points: [RecoveryPoint]) throws -> Bool {
-    let shown = points.prefix(20).map { "  \($0.id)" }
+  static func confirm(_ points: [String], _ what: String) throws -> Bool {
+    let shown = points.prefix(20).map { "  \($0)" }
     let rest = points.count - shown.count
     return try confirm(
-      "delete \(Text.count(points.count, "point"))?\n" + shown.joined(separator: "\n")
+      "\(what) \(Text.count(points.count, "point"))?\n" + shown.joined(separator: "\n")
         + (rest > 0 ? "\n  and \(rest) more" : ""))
   }
 
@@ -225,9 +267,10 @@ enum Deletion {
     return ["y", "yes"].contains(readLine()?.lowercased())
   }
 
-  static func report(_ points: [RecoveryPoint], verb: String, _ session: Session) throws {
-    if session.options.json { return try printJSON(points.map(\.id)) }
-    for point in points { session.say("\(verb) \(point.id)") }
+  /// - Parameter points: their ids.
+  static func report(_ points: [String], verb: String, _ session: Session) throws {
+    if session.options.json { return try printJSON(points) }
+    for point in points { session.say("\(verb) \(point)") }
     if points.isEmpty { session.say("nothing expires") }
   }
 }

@@ -11,8 +11,9 @@ struct ReclaimCommand: ParsableCommand {
       nothing is needed, and what is left of packs after little was moved out of them, are deleted \
       when a grace of 24 hours is over and everyone has ended who wrote when they were set aside: \
       run it again then, or from cron. Backups, restores and scrubs may go on meanwhile. Stopped \
-      at any moment it has lost nothing. Where it cannot be told what a point needs, nothing is \
-      freed in that tier. An encrypted vault's key is needed.
+      at any moment it has lost nothing. Where it cannot be told what a point needs, listed or in \
+      the trash, nothing is freed in that tier before `kluis scrub --repair` has healed it, or \
+      `kluis delete POINT --purge` has given it up. An encrypted vault's key is needed.
 
       EXAMPLES:
         kluis reclaim --dry-run

@@ -7,9 +7,10 @@ struct ScrubCommand: ParsableCommand {
     commandName: "scrub",
     abstract: "Read every byte of every copy; heal what is wrong.",
     discussion: """
-      Needs no key; with one, points that somebody forged are found as well. With --repair, what \
-      is missing or damaged is written anew from any copy in any tier. May be stopped; the next \
-      scrub goes on where it was. If no copy is good, the recovery points that are lost are named.
+      Needs no key; with one, points that somebody forged are found as well, and what points need, \
+      those in the trash with them, and a tier has lost without a trace. With --repair, what is \
+      missing or damaged is written anew from any copy in any tier. May be stopped; the next scrub \
+      goes on where it was. If no copy is good, the recovery points that are lost are named.
 
       EXAMPLES:
         kluis scrub
@@ -57,7 +58,9 @@ struct ScrubCommand: ParsableCommand {
   private func conclude(_ report: Scrub.Report) throws {
     let isLost = report.openProblems.contains { $0.isRepairable == false }
     if isLost || !report.lostPoints.isEmpty { throw ExitCode(Status.failed) }
-    if report.stores.contains(where: { !$0.problems.isEmpty }) { throw ExitCode(Status.degraded) }
+    if !report.lacks.isEmpty || report.stores.contains(where: { !$0.problems.isEmpty }) {
+      throw ExitCode(Status.degraded)
+    }
   }
 
   private func explain(_ report: Scrub.Report, _ seconds: Double, _ session: Session) {
@@ -73,12 +76,24 @@ struct ScrubCommand: ParsableCommand {
     }
     session.say(table.text)
     for store in report.stores { explain(store, session) }
-    for lost in report.lostPoints {
-      let disk = lost.disk.isEmpty ? "" : " disk \(lost.disk), byte \(lost.offset)"
-      printError("lost: \(lost.point)\(disk): \(lost.reason)")
+    for lack in report.lacks {
+      printError(
+        "lacking: \(Text.count(lack.records, "record")) that points in the \(lack.tier) tier need; "
+          + (lack.isRepaired ? "brought from another tier" : "another tier has what it lacks"))
     }
+    for lost in report.lostPoints { explain(lost) }
     session.say(
       "\(Text.size(report.readBytes)) read in \(Text.duration(seconds)): \(verdict(report))")
+  }
+
+  private func explain(_ lost: Scrub.LostPoint) {
+    let disk = lost.disk.isEmpty ? "" : " disk \(lost.disk), byte \(lost.offset)"
+    guard lost.isDeleted == true else {
+      return printError("lost: \(lost.point)\(disk): \(lost.reason)")
+    }
+    printError(
+      "lost: \(lost.point), in the trash,\(disk): \(lost.reason); "
+        + "`kluis delete \(lost.point) --purge` gives it up")
   }
 
   private func explain(_ store: Scrub.StoreReport, _ session: Session) {
@@ -101,11 +116,21 @@ struct ScrubCommand: ParsableCommand {
   private func verdict(_ report: Scrub.Report) -> String {
     let problems = report.stores.reduce(0) { $0 + $1.problems.count }
     let repaired = report.stores.reduce(0) { $0 + $1.repairedCount }
-    if problems == 0 { return "all good" }
+    if problems == 0 { return verdictOfSoundStores(report) }
     if repaired == problems { return "\(Text.count(problems, "object")) repaired" }
     if repair { return "\(problems - repaired) of \(problems) objects could NOT be repaired" }
     let lost = report.openProblems.count { $0.isRepairable == false }
     if lost > 0 { return "\(Text.count(lost, "object")) LOST, of \(problems) missing or damaged" }
     return "\(Text.count(problems, "object")) missing or damaged; `kluis scrub --repair` heals them"
+  }
+
+  /// Of stores that are as they were written.
+  private func verdictOfSoundStores(_ report: Scrub.Report) -> String {
+    if !report.lostPoints.isEmpty { return "stores are sound, and points are LOST" }
+    if report.lacks.isEmpty { return "all good" }
+    if report.lacks.allSatisfy(\.isRepaired) { return "what tiers lacked was brought to them" }
+    return repair
+      ? "what tiers lack could NOT be brought to them"
+      : "tiers lack something; `kluis scrub --repair` brings it from others"
   }
 }
