@@ -1,6 +1,7 @@
 import TestSupport
 import Testing
-import Vaults
+
+@testable import Vaults
 
 @Suite struct NameTests {
   @Test(
@@ -55,6 +56,19 @@ import Vaults
       "2147483647-99-01T00:00:00Z", "2147483647-12-31T23:59:60Z", "0-0-0T0:0:0Z",
     ])
   func refused(text: String) { #expect(Timestamp(text) == nil) }
+
+  @Test("of two documents the later one is newer, and one that does not say when is the oldest")
+  func later() {
+    let (first, second) = (Timestamp(secondsSince1970: -5), Timestamp(secondsSince1970: 7))
+    for (time, other, isLater) in [
+      (second, first, true), (first, second, false), (first, first, false), (first, nil, true),
+      (nil, first, false), (nil, nil, false),
+    ] as [(Timestamp?, Timestamp?, Bool)] {
+      #expect(
+        time.isLater(than: other) == isLater,
+        "\(String(describing: time)) \(String(describing: other))")
+    }
+  }
 
   @Test("times are ordered, and their texts alike")
   func order() {

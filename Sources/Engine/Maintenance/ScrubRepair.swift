@@ -342,7 +342,8 @@ struct ScrubRepair: ~Copyable {
     guard repairs else { return }
     let refusing = contents.stores(of: tier.tier.name).filter { self.refusing.contains($0) }
       .map { contents.stores[$0].store }
-    try vault.levelDocuments(of: tier.tier, besides: refusing, notices: notices)
+    try vault.levelDocuments(
+      of: tier.tier, besides: refusing, reading: .everyCopy, notices: notices)
   }
 
   private func goodDocument(

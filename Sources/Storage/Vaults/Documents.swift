@@ -84,18 +84,29 @@ extension Vault {
   /// nothing that is undamaged is written over or taken away, since a forged document cannot be
   /// told from it.
   ///
-  /// - Parameter excluded: stores that get nothing.
+  /// - Parameters:
+  ///   - excluded: stores that get nothing.
+  ///   - scope: how much of the trash is read.
   package func levelDocuments(
-    of tier: Tier, besides excluded: [any Store] = [], notices: Notices
+    of tier: Tier, besides excluded: [any Store] = [], reading scope: TrashScope = .uneven,
+    notices: Notices
   ) throws(StoreError) {
     let targets = tier.writable.filter { store in !excluded.contains { $0 === store } }
     var hidden: Set<ObjectPath> = []
-    if !protection.isLocked {
-      hidden = try adoptDecisions(for: tier, in: targets, notices: notices)
+    let removals: Removals
+    if protection.isLocked {
+      removals = try self.removals(in: [tier], notices: notices)
+    } else {
+      (hidden, removals) = try adoptDecisions(for: tier, in: targets, scope, notices: notices)
     }
     guard tier.copyCount > 1 else { return }
     var leveling = Leveling(of: tier, in: targets, for: self, notices: notices)
-    for folder in [ObjectFolder.locks, .trash, .points, .machines] {
+    try leveling.run(.locks, besides: hidden)
+    for point in removals.points(in: tier.name).sorted()
+    where scope == .everyCopy || !removals.areEven(on: point, in: tier.name) {
+      try leveling.run(.removal(of: point))
+    }
+    for folder in [ObjectFolder.points, .machines] {
       try leveling.run(folder, besides: hidden)
     }
   }
@@ -124,8 +135,7 @@ private struct Leveling {
   ) throws(StoreError) {
     var sizes: [ObjectPath: [UInt64]] = [:]
     for (_, objects) in try list(folder, of: tier.stores, notices: notices) {
-      for object in objects
-      where object.path.isObject(in: folder) && object.path.tombstone == nil {
+      for object in objects where object.path.isObject(in: folder) {
         sizes[object.path, default: []].append(object.byteCount)
       }
     }
@@ -133,16 +143,21 @@ private struct Leveling {
       // A point never changes, so equal sizes will do; other documents may have changed in place.
       let isLevel = sizes.count == tier.stores.count && Set(sizes).count == 1
       if isLevel, folder == .points { continue }
-      guard var (bytes, lacking) = uneven(path) else { continue }
-      if !hasPaused {
-        // Somebody may be putting it there at this moment.
-        usleep(Self.pause)
-        hasPaused = true
-        guard let still = uneven(path) else { continue }
-        (bytes, lacking) = still
-      }
-      for store in lacking { try put(bytes, at: path, in: store) }
+      try run(path)
     }
+  }
+
+  /// Gives each target what the newest good copy of a document says.
+  mutating func run(_ path: ObjectPath) throws(StoreError) {
+    guard var (bytes, lacking) = uneven(path) else { return }
+    if !hasPaused {
+      // Somebody may be putting it there at this moment.
+      usleep(Self.pause)
+      hasPaused = true
+      guard let still = uneven(path) else { return }
+      (bytes, lacking) = still
+    }
+    for store in lacking { try put(bytes, at: path, in: store) }
   }
 
   private func put(
@@ -160,7 +175,7 @@ private struct Leveling {
   /// have it.
   private func uneven(_ path: ObjectPath) -> (bytes: [UInt8], lacking: [any Store])? {
     let copies = goodCopies(of: path)
-    guard let newest = copies.max(by: { ($0.updated ?? 0) < ($1.updated ?? 0) }) else {
+    guard let newest = copies.max(by: { $1.updated.isLater(than: $0.updated) }) else {
       return nil
     }
     let lacking = targets.filter { store in
@@ -172,14 +187,14 @@ private struct Leveling {
 
   private func goodCopies(
     of path: ObjectPath
-  ) -> [(store: any Store, bytes: [UInt8], updated: Int64?)] {
+  ) -> [(store: any Store, bytes: [UInt8], updated: Timestamp?)] {
     tier.stores.compactMap { store in
       // A copy that cannot be read is one that has to be written anew.
       guard let bytes = try? store.readAll(path, limit: documentByteLimit),
         vault.documents.damage(in: bytes, at: path) == nil,
         let age = try? CheckedDocument.decode(Age.self, from: bytes)
       else { return nil }
-      return (store, bytes, age.updated?.secondsSince1970)
+      return (store, bytes, age.updated)
     }
   }
 }

@@ -24,6 +24,13 @@ package struct Removal: Codable, Sendable, Equatable {
   /// The point as it lay in the store, in tiers that had it; not when it is gone.
   var document: Data?
   package var updated: Timestamp?
+  /// When it was deleted and brought back before this, oldest first.
+  ///
+  /// Grows whenever it is deleted or brought back once more, also where that was cut off; what is
+  /// gone keeps neither this nor the point and is smaller than all before. So of one point no two
+  /// documents with the same size in the stores of one tier promise another thing, and nobody has
+  /// to read them all to know that they are alike.
+  var earlier: [Timestamp]?
 
   init(removed: Timestamp, until: Timestamp, isExpiry: Bool, updated: Timestamp) {
     state = .removed
@@ -53,10 +60,14 @@ package struct Removal: Codable, Sendable, Equatable {
     return now.secondsSince1970 < until.secondsSince1970 + 300
   }
 
+  /// What ``earlier`` says in whatever is told after this.
+  var history: [Timestamp] { (earlier ?? []) + [updated ?? removed] }
+
   /// What became of it then.
   func ended(as state: State, updated: Timestamp) -> Removal {
     var ended = self
     ended.state = state
+    ended.earlier = state == .gone ? nil : history
     if state == .gone { ended.document = nil }
     ended.updated = updated
     return ended
@@ -64,8 +75,7 @@ package struct Removal: Codable, Sendable, Equatable {
 
   /// Whether this one holds, and not the other, which tells of the same point.
   func holds(over other: Removal) -> Bool {
-    let (own, others) = (updated?.secondsSince1970 ?? 0, other.updated?.secondsSince1970 ?? 0)
-    if own != others { return own > others }
+    if updated != other.updated { return updated.isLater(than: other.updated) }
     // Of two that were written at one time the one that keeps more of the point.
     if (state == .restored) != (other.state == .restored) { return state == .restored }
     return document != nil && other.document == nil

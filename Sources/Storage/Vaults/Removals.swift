@@ -4,41 +4,77 @@ package import Tiers
 
 /// What the tiers of a vault tell of points that were deleted, as it was at one moment.
 ///
-/// Only names are listed; a document is read when it is asked for.
+/// Only names and sizes are listed; a document is read when it is asked for, and of copies in one
+/// tier that are of one size only one (``Removal/earlier`` says why that is enough).
 package struct Removals {
   private let documents: DocumentCoder
   private let notices: Notices
-  private var holders: [ObjectPath: [any Store]] = [:]
+  private var copies: [ObjectPath: [Copy]] = [:]
+  /// How many stores each tier has.
+  private let storeCounts: [Tier.Name: Int]
+
+  private struct Copy {
+    let tier: Tier.Name
+    let store: any Store
+    let byteCount: UInt64
+
+    func isAlike(_ other: Copy) -> Bool { tier == other.tier && byteCount == other.byteCount }
+  }
 
   /// - Parameter tiers: those that are looked at.
   init(in tiers: [Tier], _ documents: DocumentCoder, notices: Notices) throws(StoreError) {
     self.documents = documents
     self.notices = notices
-    for tier in tiers where !tier.stores.isEmpty {
-      for (path, stores) in try tier.holders(of: .trash, notices: notices) {
-        guard let point = path.subject else { continue }
-        holders[point, default: []] += stores
+    let present = tiers.filter { !$0.stores.isEmpty }
+    storeCounts = Dictionary(uniqueKeysWithValues: present.map { ($0.name, $0.stores.count) })
+    for tier in present {
+      for (store, objects) in try list(.trash, of: tier.stores, notices: notices) {
+        for object in objects {
+          guard let point = object.path.subject else { continue }
+          copies[point, default: []].append(
+            Copy(tier: tier.name, store: store, byteCount: object.byteCount))
+        }
       }
     }
   }
 
   /// The points of which something is told.
-  var points: Set<ObjectPath> { Set(holders.keys) }
+  var points: Set<ObjectPath> { Set(copies.keys) }
+
+  /// Those of which something is told in a tier.
+  func points(in tier: Tier.Name) -> [ObjectPath] {
+    copies.filter { $0.value.contains { $0.tier == tier } }.map(\.key)
+  }
 
   /// Whether it is told of a point that it was deleted, or brought back after that.
-  package func tell(of point: ObjectPath) -> Bool { holders[point] != nil }
+  package func tell(of point: ObjectPath) -> Bool { copies[point] != nil }
+
+  /// Whether all stores tell the same of a point, as far as names and sizes say.
+  ///
+  /// - Parameter tier: the one whose stores are asked; nil for all.
+  func areEven(on point: ObjectPath, in tier: Tier.Name? = nil) -> Bool {
+    let asked = (copies[point] ?? []).filter { $0.tier == tier ?? $0.tier }
+    let count = tier.map { storeCounts[$0] ?? 0 } ?? storeCounts.values.reduce(0, +)
+    return asked.count == count && asked.allSatisfy { $0.byteCount == asked[0].byteCount }
+  }
 
   /// What was told last of a point; nil where nothing is, or nothing that can be read.
-  package func newest(of point: ObjectPath) -> Removal? {
+  ///
+  /// - Parameter tier: the one that tells it; nil for any.
+  package func newest(of point: ObjectPath, in tier: Tier.Name? = nil) -> Removal? {
     let path = ObjectPath.removal(of: point)
     var newest: Removal?
-    for store in holders[point] ?? [] {
-      guard let bytes = try? store.readAll(path, limit: documentByteLimit),
+    var read: [Copy] = []
+    for copy in copies[point] ?? [] where copy.tier == tier ?? copy.tier {
+      if read.contains(where: copy.isAlike) { continue }
+      guard let bytes = try? copy.store.readAll(path, limit: documentByteLimit),
         let removal = try? documents.decode(Removal.self, from: bytes, at: path)
       else {
-        notices.add("\(path) in store \(store.name) is damaged: `kluis scrub --repair` heals it")
+        notices.add(
+          "\(path) in store \(copy.store.name) is damaged: `kluis scrub --repair` heals it")
         continue
       }
+      read.append(copy)
       if newest.map({ removal.holds(over: $0) }) ?? true { newest = removal }
     }
     return newest
@@ -47,7 +83,7 @@ package struct Removals {
   /// Whether a point whose file lies in a store is not to be listed. One of which nothing can be
   /// read is.
   package func hides(_ point: ObjectPath) -> Bool {
-    holders[point] != nil && newest(of: point)?.hidesPoint == true
+    copies[point] != nil && newest(of: point)?.hidesPoint == true
   }
 }
 
@@ -110,10 +146,11 @@ extension Vault {
       throw RemovalError.locked(point.id, until: lock.until)
     }
     let known = try removals(notices: notices).newest(of: path)
-    let removal = Removal(
+    var removal = Removal(
       removed: now,
       until: Timestamp(secondsSince1970: now.secondsSince1970 + Int64(trashDays) * 86_400),
       isExpiry: isExpiry, updated: later(than: known?.updated, now))
+    removal.earlier = known?.history
     // Before anything is told, since others follow at once.
     let told = try tiersToTell(notices: notices).map { tier in
       let document = goodDocument(path, among: tier.stores, documents)?.bytes

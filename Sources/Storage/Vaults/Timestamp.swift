@@ -33,6 +33,16 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
   }
 }
 
+extension Timestamp? {
+  /// Whether a document that was written then is newer than another one of the same thing. One that
+  /// does not say when is older than all that do.
+  func isLater(than other: Timestamp?) -> Bool {
+    guard let self else { return false }
+    guard let other else { return true }
+    return self > other
+  }
+}
+
 extension Timestamp: Codable {
   package init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()

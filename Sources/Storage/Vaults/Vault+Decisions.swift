@@ -3,6 +3,17 @@ internal import FoundationEssentials
 package import Stores
 package import Tiers
 
+/// How much of what is told of deleted points is read when stores are brought to hold the same.
+package enum TrashScope: Sendable {
+  /// What names and sizes do not show to be the same everywhere. There are thousands of the others,
+  /// and whoever opens a vault for writing is not to wait for them.
+  case uneven
+  /// What is told of each point: one that was to come back, and was cut off when all knew it, does.
+  case everyPoint
+  /// Each copy of it.
+  case everyCopy
+}
+
 /// What a person decided of a point, on its way from one tier to the next: that it is deleted,
 /// brought back, or locked.
 extension Vault {
@@ -18,33 +29,35 @@ extension Vault {
 
   /// Has a tier follow what others know, and removes the files of its points that were deleted.
   ///
-  /// - Parameter targets: the stores that are changed.
-  /// - Returns: the points that are hidden in this tier.
+  /// - Parameters:
+  ///   - targets: the stores that are changed.
+  ///   - scope: ``TrashScope/uneven`` leaves out those points of which all tell the same and no
+  ///     file is left.
+  /// - Returns: the points that are hidden in this tier, and what was told before.
   func adoptDecisions(
-    for tier: Tier, in targets: [any Store], notices: Notices
-  ) throws(StoreError) -> Set<ObjectPath> {
+    for tier: Tier, in targets: [any Store], _ scope: TrashScope, notices: Notices
+  ) throws(StoreError) -> (hidden: Set<ObjectPath>, removals: Removals) {
     try adoptLocks(for: tier, in: targets, notices: notices)
     // Points first: one whose file is gone by now has left what is told of it before that.
     let held = try tier.holders(of: .points, notices: notices)
-    let own = try removals(in: [tier], notices: notices)
-    let everywhere = try removals(notices: notices)
+    let removals = try removals(notices: notices)
     var elsewhere: Set<ObjectPath> = []
     for other in tiers where other.name != tier.name && !other.stores.isEmpty {
       elsewhere.formUnion(try other.holders(of: .points, notices: notices).keys)
     }
     var hidden: Set<ObjectPath> = []
-    for point in everywhere.points.sorted() {
+    for point in removals.points.sorted() {
+      let isAnywhere = held[point] != nil || elsewhere.contains(point)
+      if scope == .uneven, !isAnywhere, removals.areEven(on: point) { continue }
+      let own = removals.newest(of: point, in: tier.name)
       // Where no tier has the point any more, nor will, there is nothing to follow.
-      if held[point] == nil, !elsewhere.contains(point), own.newest(of: point)?.state == .gone {
-        continue
-      }
-      guard let newest = everywhere.newest(of: point) else { continue }
+      if !isAnywhere, own?.state == .gone { continue }
+      guard let newest = removals.newest(of: point) else { continue }
       try adopt(
-        newest, of: point, for: tier, in: targets, knowing: own.newest(of: point),
-        heldBy: held[point] ?? [])
+        newest, of: point, for: tier, in: targets, knowing: own, heldBy: held[point] ?? [])
       if newest.hidesPoint, held[point] != nil { hidden.insert(point) }
     }
-    return hidden
+    return (hidden, removals)
   }
 
   private func adopt(
@@ -98,7 +111,7 @@ extension Vault {
     tiers.flatMap(\.stores).compactMap { store in
       guard let bytes = try? store.readAll(place, limit: documentByteLimit) else { return nil }
       return try? documents.decode(PointLock.self, from: bytes, at: place)
-    }.max { ($0.updated?.secondsSince1970 ?? 0) < ($1.updated?.secondsSince1970 ?? 0) }
+    }.max { $1.updated.isLater(than: $0.updated) }
   }
 
   private func adoptLocks(
@@ -112,7 +125,7 @@ extension Vault {
     for place in places.sorted() {
       guard let newest = newestLock(at: place, in: others) else { continue }
       if let own = newestLock(at: place, in: [tier]),
-        own.updated?.secondsSince1970 ?? 0 >= newest.updated?.secondsSince1970 ?? 0
+        !newest.updated.isLater(than: own.updated)
       {
         continue
       }

@@ -49,7 +49,7 @@ extension Vault {
       found = found.filter { !removals.hides($0.key) }
     }
     return found.values.sorted { a, b in
-      (a.time?.secondsSince1970 ?? 0, a.path) < (b.time?.secondsSince1970 ?? 0, b.path)
+      a.time == b.time ? a.path < b.path : b.time.isLater(than: a.time)
     }
   }
 

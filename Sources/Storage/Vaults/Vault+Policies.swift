@@ -98,9 +98,7 @@ extension Vault {
           "\(path) in the \(tier.name.rawValue) tier",
           reason: "set the default policy again with `kluis policy --default`")
       }
-      if found.updated?.secondsSince1970 ?? 0 > newest?.updated?.secondsSince1970 ?? -1 {
-        newest = found
-      }
+      if newest == nil || found.updated.isLater(than: newest?.updated) { newest = found }
     }
     return newest
   }

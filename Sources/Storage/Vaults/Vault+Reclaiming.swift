@@ -43,14 +43,13 @@ extension Vault {
   ) throws -> (kept: [ObjectPath: KeptPoint], unknown: Set<ObjectPath>) {
     try requireKey()
     let held = try tier.holders(of: .points, notices: notices)
-    let everywhere = try removals(notices: notices)
-    let own = try removals(in: [tier], notices: notices)
+    let removals = try removals(notices: notices)
     let stores = tier.stores + tiers(besides: tier).flatMap(\.stores)
     var kept: [ObjectPath: KeptPoint] = [:]
     var unknown: Set<ObjectPath> = []
     for path in held.keys {
-      let newest = everywhere.newest(of: path)
-      if newest == nil, everywhere.tell(of: path) {
+      let newest = removals.newest(of: path)
+      if newest == nil, removals.tell(of: path) {
         unknown.insert(.removal(of: path))
         continue
       }
@@ -65,13 +64,13 @@ extension Vault {
       }
       kept[path] = KeptPoint(point, isDeleted: isDeleted)
     }
-    for path in own.points where held[path] == nil {
-      guard let newest = everywhere.newest(of: path) else {
+    for path in removals.points(in: tier.name) where held[path] == nil {
+      guard let newest = removals.newest(of: path) else {
         unknown.insert(.removal(of: path))
         continue
       }
       guard newest.isNeeded(at: now) || newest.state == .restored,
-        let told = own.newest(of: path), told.document != nil
+        let told = removals.newest(of: path, in: tier.name), told.document != nil
       else { continue }
       if let point = point(in: told, at: path) {
         kept[path] = KeptPoint(point, isDeleted: true)
@@ -92,10 +91,9 @@ extension Vault {
   /// Ends what a tier keeps of deleted points whose time in the trash is over, and forgets those
   /// that are gone for so long that no store can still be away with them.
   package func endTrash(in tier: Tier, now: Timestamp, notices: Notices) throws {
-    let everywhere = try removals(notices: notices)
-    let own = try removals(in: [tier], notices: notices)
-    for path in own.points.sorted() {
-      guard let newest = everywhere.newest(of: path) else { continue }
+    let removals = try removals(notices: notices)
+    for path in removals.points(in: tier.name).sorted() {
+      guard let newest = removals.newest(of: path) else { continue }
       if newest.state == .gone,
         let age = newest.updated.map({ now.secondsSince1970 - $0.secondsSince1970 }),
         age > Self.remembrance
@@ -104,7 +102,7 @@ extension Vault {
         continue
       }
       guard newest.state == .removed, !newest.isNeeded(at: now),
-        own.newest(of: path)?.state == .removed
+        removals.newest(of: path, in: tier.name)?.state == .removed
       else { continue }
       let gone = newest.ended(as: .gone, updated: later(than: newest.updated, now))
       try tier.put(encoded(gone, at: path), at: .removal(of: path))

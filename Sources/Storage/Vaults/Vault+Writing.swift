@@ -24,7 +24,8 @@ extension Vault {
 
   /// The same, with the tombstones that the index knows.
   ///
-  /// - Parameter checkingEverything: whether every byte of the index is read.
+  /// - Parameter checkingEverything: whether every byte of the index is read, and what is told of
+  ///   every point that was deleted.
   package func openForWriting(
     _ tier: Tier, checkingEverything: Bool, notices: Notices, progress: Progress,
     cancellation: Cancellation
@@ -36,7 +37,8 @@ extension Vault {
       tombstoned: Set(tombstones.values.flatMap(\.packIDs)),
       othersWrite: { self.othersWrite(to: tier) }, checkingEverything: checkingEverything,
       progress: progress, cancellation: cancellation)
-    try levelDocuments(of: tier, notices: notices)
+    try levelDocuments(
+      of: tier, reading: checkingEverything ? .everyPoint : .uneven, notices: notices)
     return (open, tombstones)
   }
 
