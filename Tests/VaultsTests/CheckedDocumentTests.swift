@@ -84,6 +84,35 @@ import Tiers
     }
   }
 
+  @Test("hostile documents of trash, locks and leases are refused, or mean what they say")
+  func hostileDecisions() {
+    var random = Seed.ofThisRun.random
+    let time = Timestamp(secondsSince1970: 1_795_359_845)
+    let removal = Removal(removed: time, until: time, isExpiry: false, updated: time)
+      .holding(random.bytes(60)).ended(as: .restored, updated: time)
+    let lease = Lease(work: "writing", process: "a b 1 2", began: time, seen: ["00000000000000ab"])
+    for round in 0..<1000 {
+      expectRefusedOrMeant(removal, round, &random)
+      expectRefusedOrMeant(PointLock(until: time, updated: time), round, &random)
+      expectRefusedOrMeant(lease, round, &random)
+      expectRefusedOrMeant(
+        Tombstone(written: time, packs: [PackID(digest(1)), PackID(digest(2))]), round, &random)
+    }
+  }
+
+  /// Changes `value`, sealed anew; what is read of it is written and read as the same.
+  private func expectRefusedOrMeant<Value: Codable & Equatable>(
+    _ value: Value, _ round: Int, _ random: inout SeededRandom
+  ) {
+    let body = documentBody(of: CheckedDocument.encode(value))
+    do throws(DocumentDamage) {
+      let found = try CheckedDocument.decode(
+        Value.self, from: reseal(mutatedText(body, &random)))
+      let again = try CheckedDocument.decode(Value.self, from: CheckedDocument.encode(found))
+      #expect(again == found, "round \(round) \(Seed.ofThisRun)")
+    } catch { #expect(!error.reason.isEmpty, "round \(round) \(Seed.ofThisRun)") }
+  }
+
   @Test("sizes that no disk has are not sound, so that sums of them cannot overflow")
   func sizes() {
     for (size, data, isSound) in [

@@ -43,6 +43,17 @@ import Tiers
     return descriptor
   }
 
+  private var until: Timestamp {
+    Timestamp(secondsSince1970: time.secondsSince1970 + 14 * 86_400)
+  }
+
+  private var removal: Removal {
+    Removal(removed: time, until: until, isExpiry: true, updated: time)
+      .holding(CheckedDocument.encode(point))
+  }
+
+  private var lock: PointLock { PointLock(until: until, updated: time) }
+
   @Test("a recovery point is written and read as ever, byte for byte")
   func points() throws {
     try expectFixture("point.json", holds: CheckedDocument.encode(point))
@@ -99,12 +110,13 @@ import Tiers
 
   @Test("what is told of a deleted point and of a locked one is written and read as ever")
   func removals() throws {
-    let until = Timestamp(secondsSince1970: time.secondsSince1970 + 14 * 86_400)
-    let removal = Removal(removed: time, until: until, isExpiry: true, updated: time)
-      .holding(CheckedDocument.encode(point))
     try expectFixture("removal.json", holds: CheckedDocument.encode(removal))
     #expect(try CheckedDocument.decode(Removal.self, from: fixture("removal.json")) == removal)
-    let lock = PointLock(until: until, updated: time)
+    var again = removal
+    again.earlier = [time, until]
+    try expectFixture("removal-again.json", holds: CheckedDocument.encode(again))
+    #expect(
+      try CheckedDocument.decode(Removal.self, from: fixture("removal-again.json")) == again)
     try expectFixture("lock.json", holds: CheckedDocument.encode(lock))
     #expect(try CheckedDocument.decode(PointLock.self, from: fixture("lock.json")) == lock)
   }
@@ -155,6 +167,23 @@ import Tiers
     #expect(try coder.decode(Machine.self, from: bytes, at: .machine(folder)) == machine)
   }
 
+  @Test("sealed documents of old of a deleted point and a locked one are read with the vault's key")
+  func sealedDecisions() throws {
+    let bytes = try fixture("sealed-removal.json")
+    let found = try coder.decode(Removal.self, from: bytes, at: .removal(of: pointPath))
+    let document = [UInt8](try #require(found.document))
+    #expect(document == (try fixture("sealed-point.json")), "as it lay among the points")
+    #expect(found == removal.holding(document))
+    let locked = try fixture("sealed-lock.json")
+    #expect(try coder.decode(PointLock.self, from: locked, at: .lock(of: pointPath)) == lock)
+    for (bytes, path) in [
+      (bytes, ObjectPath.removal(of: pointPath)), (locked, .lock(of: pointPath)),
+    ] {
+      #expect(DocumentCoder(.locked).damage(in: bytes, at: path) == nil)
+      #expect(coder.damage(in: bytes, at: pointPath) != nil, "it is nothing else")
+    }
+  }
+
   @Test("an encrypted vault's descriptor of old opens with its passphrase and its key file")
   func encryptedDescriptor() throws {
     let bytes = try fixture("vault-3.json")
@@ -182,6 +211,14 @@ import Tiers
     try makeFixture(
       "sealed-machine.json",
       coder.encode(machine, at: .machine(folder), updated: machine.updated))
+    try makeFixture(
+      "sealed-removal.json",
+      coder.encode(
+        removal.holding(fixture("sealed-point.json")), at: .removal(of: pointPath),
+        updated: removal.updated))
+    try makeFixture(
+      "sealed-lock.json",
+      coder.encode(lock, at: .lock(of: pointPath), updated: lock.updated))
     let slots = try [(passphrase("correct horse"), "desk"), (keyFile(1), nil)].map {
       try KeySlot(
         master: fixtureMaster, under: $0, label: $1, vault: fixtureVault, created: time)

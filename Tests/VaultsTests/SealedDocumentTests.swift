@@ -128,6 +128,35 @@ import Tiers
     }
   }
 
+  @Test("hostile documents of the trash and of locks are refused, or tell what was written")
+  func decisionsFuzz() throws {
+    var random = Seed.ofThisRun.random
+    let point = ObjectPath.point(machine: "0e1c7f9cec701c3cf6038746e154e8d9", name: "p")
+    let removal = Removal(
+      removed: time, until: Timestamp(secondsSince1970: time.secondsSince1970 + 86_400),
+      isExpiry: true, updated: time
+    ).holding(random.bytes(400)).ended(as: .restored, updated: time)
+    let lock = PointLock(until: time, updated: time)
+    let (trash, locks) = (ObjectPath.removal(of: point), ObjectPath.lock(of: point))
+    let removed = try coder.encode(removal, at: trash, updated: removal.updated)
+    let locked = try coder.encode(lock, at: locks, updated: lock.updated)
+    // What lies in the trash is no lock, whoever moves it, and the other way round.
+    #expect(coder.damage(in: removed, at: locks) != nil)
+    #expect(coder.damage(in: locked, at: trash) != nil)
+    for round in 0..<1500 {
+      let isWhole = random.below(3) == 0
+      func hostile(_ bytes: [UInt8]) -> [UInt8] {
+        isWhole ? mutated(bytes, &random) : reseal(mutatedText(documentBody(of: bytes), &random))
+      }
+      if let found = try? coder.decode(Removal.self, from: hostile(removed), at: trash) {
+        #expect(found == removal, "round \(round) \(Seed.ofThisRun)")
+      }
+      if let found = try? coder.decode(PointLock.self, from: hostile(locked), at: locks) {
+        #expect(found == lock, "round \(round) \(Seed.ofThisRun)")
+      }
+    }
+  }
+
   @Test("hostile documents, with the right digest or not, are refused or what was written")
   func fuzz() throws {
     var random = Seed.ofThisRun.random
