@@ -26,16 +26,7 @@ import Testing
     var random = Seed.ofThisRun.random
     let model = DiskModel(byteCount: (3 << 20) + 77, runs: 6, random: &random)
     let image = try DiskImage(opening: write(model.bytes))
-    var found = [UInt8](repeating: 0, count: model.bytes.count)
-    var position: UInt64 = 0
-    while let extent = try image.nextData(from: position) {
-      #expect(extent.lowerBound >= position && !extent.isEmpty, "\(Seed.ofThisRun)")
-      #expect(extent.upperBound <= image.byteCount, "\(Seed.ofThisRun)")
-      let part = try read(image, extent)
-      found.replaceSubrange(Int(extent.lowerBound)..<Int(extent.upperBound), with: part)
-      position = extent.upperBound
-    }
-    expectSame(found, model.bytes, "\(Seed.ofThisRun)")
+    try expectDisk(image, model.bytes)
   }
 
   @Test(
@@ -96,23 +87,4 @@ import Testing
   private func expectRefusal(_ path: FilePath, saying text: String) {
     expectError(text) { _ = try DiskImage(opening: path) }
   }
-}
-
-func expectError(_ text: String, _ body: () throws -> Void) {
-  do {
-    try body()
-    Issue.record("nothing was thrown, not \"\(text)\"")
-  } catch {
-    #expect(error is DiskImageError)
-    #expect("\(error)".contains(text))
-  }
-}
-
-func read(_ image: DiskImage, _ range: Range<UInt64>? = nil) throws -> [UInt8] {
-  let range = range ?? 0..<image.byteCount
-  var bytes = [UInt8](repeating: 0, count: range.count)
-  var span = bytes.mutableSpan
-  var raw = span.mutableBytes
-  try image.read(at: range.lowerBound, into: &raw)
-  return bytes
 }

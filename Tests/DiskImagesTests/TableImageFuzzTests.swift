@@ -62,19 +62,8 @@ import Testing
       let path = try make(kind, &random)
       let expected = try convertedByQemu(path, format: kind.format, in: directory.path)
       let image = try DiskImage(opening: path)
-      #expect(image.format == kind.name && image.byteCount == UInt64(expected.count))
-      expectSame(try read(image), expected, "\(kind.options) \(Seed.ofThisRun)")
-      var found = [UInt8](repeating: 0, count: expected.count)
-      var position: UInt64 = 0
-      while let extent = try image.nextData(from: position) {
-        #expect(extent.lowerBound >= position && !extent.isEmpty, "\(Seed.ofThisRun)")
-        image.willNeed(extent)
-        let part = try read(image, extent)
-        found.replaceSubrange(Int(extent.lowerBound)..<Int(extent.upperBound), with: part)
-        position = extent.upperBound
-      }
-      expectSame(found, expected, "by its data: \(kind.options) \(Seed.ofThisRun)")
-      try image.checkSize()
+      #expect(image.format == kind.name)
+      try expectDisk(image, expected, kind.options)
       for name in try directoryEntries(directory.path) ?? [] {
         try removeFile(directory.appending(name))
       }
@@ -154,7 +143,7 @@ import Testing
     for round in 0..<Self.rounds / Self.allKinds.count {
       try removeFile(path)
       try writeFile(changed(good, &random), to: path, sparse: false)
-      do { try lookAt(path) } catch {
+      do { try lookThrough(DiskImage(opening: path)) } catch {
         #expect(!"\(error)".isEmpty, "round \(round) \(Seed.ofThisRun)")
       }
     }
@@ -165,27 +154,9 @@ import Testing
     var bytes = good
     for _ in 0...random.below(3) {
       let ends = [128, 512, 2048, 16_384, bytes.count]
-      let place = (0..<ends[random.below(5)]).clamped(to: 0..<bytes.count)
-      let part = mutated(Array(bytes[place]), &random)
-      let kept = (part + [UInt8](repeating: 0, count: place.count)).prefix(place.count)
-      bytes.replaceSubrange(place, with: kept)
+      change(&bytes, in: 0..<ends[random.below(5)], &random)
     }
     if random.below(20) == 0 { bytes.removeLast(random.below(bytes.count)) }
     return bytes
-  }
-
-  private func lookAt(_ path: FilePath) throws {
-    let image = try DiskImage(opening: path)
-    var position: UInt64 = 0
-    var read = 0
-    while read < 8 << 20, let extent = try image.nextData(from: position) {
-      #expect(extent.lowerBound >= position && !extent.isEmpty, "\(Seed.ofThisRun)")
-      #expect(extent.upperBound <= image.byteCount, "\(Seed.ofThisRun)")
-      let count = Int(min(UInt64(extent.count), 1 << 20))
-      image.willNeed(extent)
-      _ = try image.bytes(at: extent.lowerBound, count: count)
-      position = extent.lowerBound + UInt64(count)
-      read += count
-    }
   }
 }
