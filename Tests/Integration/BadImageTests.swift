@@ -31,7 +31,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("QFI\u{FB}", "qcow2"), ("vhdxfile", "VHDX"), ("KDMV", "vmdk"), ("conectix", "vhd"),
+    ("QFI\u{FB}", "qcow2"), ("vhdxfile", "vhdx"), ("KDMV", "vmdk"), ("conectix", "vhd"),
     ("WithoutFreeSpace", "Parallels"), ("WithouFreSpacExt", "Parallels"),
   ])
   func `an image in a format that is not read is called by its name`(

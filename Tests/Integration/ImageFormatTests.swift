@@ -116,6 +116,55 @@ struct ImageFormatTests {
     expectSame("\(disks)/m-vda.qcow2", raw)
   }
 
+  @Test(.enabled(if: isInstalled("mke2fs"), "mke2fs is not installed"))
+  func `a VHDX image is read with what its log holds`() throws {
+    let (raw, vhdx) = (kluis.path("pc01.img"), kluis.path("pc01.vhdx"))
+    run("truncate", "-s", "24M", raw)
+    run("mke2fs", "-q", "-F", "-t", "ext4", "-L", "top", raw)
+    run("qemu-img", "convert", "-f", "raw", "-O", "vhdx", "-o", "block_size=1M", raw, vhdx)
+    // A write of the table of blocks that fails leaves a log.
+    let options = """
+      driver=vhdx,file.driver=blkdebug,file.image.driver=file,file.image.filename=\(vhdx),\
+      file.inject-error.0.event=none,file.inject-error.0.iotype=write,\
+      file.inject-error.0.sector=4096
+      """
+    _ = RunningProgram(["qemu-io", "--image-opts", "-c", "write -P 7 20M 64k", options]).wait()
+    let before = readBytes(vhdx)
+    let (copy, flat) = (kluis.path("copy.vhdx"), kluis.path("flat.img"))
+    run("cp", vhdx, copy)
+    run("qemu-img", "check", "-q", "-r", "all", copy)
+    run("qemu-img", "convert", "-f", "vhdx", "-O", "raw", copy, flat)
+    #expect(!haveSameBytes(raw, flat), "there was a log")
+    let point = try kluis.backUp("pc01", vhdx)
+    kluis.expect(point, restores: flat)
+    let shown = try JSONValue(kluis("show", point, "--json").output)
+    #expect(shown["disks"].elements[0]["format"].text == "vhdx")
+    let volumes = kluis("volumes", "--image", "root=\(vhdx)").expect(0, saying: "top")
+    #expect(kluis("volumes", point).expect(0).output == volumes.output)
+    kluis("ls", "--image", vhdx, "/").expect(0, saying: "lost+found")
+    #expect(readBytes(vhdx) == before, "nothing was written to it")
+  }
+
+  @Test(arguments: ["vhdx", "vmdk", "vdi"])
+  func `a disk of a format that is only read is restored elsewhere, and not in place`(
+    format: String
+  ) throws {
+    let (raw, _) = makeImages("read only", name: "pc01")
+    let image = kluis.path("pc01.\(format)")
+    run("qemu-img", "convert", "-f", "raw", "-O", format, raw, image)
+    let point = try kluis.backUp("pc01", image)
+    kluis.expect(point, restores: raw)
+    let before = readBytes(image)
+    for options in [[], ["--delta"]] {
+      kluis.run(["restore", "vm", point, "--in-place"] + options)
+        .expect(1, saying: "is a \(format) image, which is read and not written")
+    }
+    #expect(readBytes(image) == before)
+    let place = kluis.path("new")
+    kluis("restore", "vm", point, "--as", "pc02", "--to", place).expect(0)
+    #expect(haveSameBytes("\(place)/pc02-root.img", raw))
+  }
+
   @Test func `what a definition says and an image is not, is refused`() {
     let (raw, _) = makeImages("mismatch")
     for (format, text) in [("qcow2", "is to be qcow2, and is not"), ("vdi2", "'vdi2'")] {

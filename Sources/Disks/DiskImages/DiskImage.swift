@@ -6,8 +6,8 @@ package import SystemPackage
 /// A disk image or a block device of the host, opened for reading.
 ///
 /// Raw images and block devices as they are, fixed-size VHDs without their footer; qcow2 images
-/// with all that they are made over, dynamic VHDs, VMDK and VDI images by their tables. Holes are
-/// found through the file system.
+/// and VHDX images with all that they are made over, dynamic VHDs, VMDK and VDI images by their
+/// tables. Holes are found through the file system.
 package final class DiskImage: BlockDevice {
   package enum Format: String, Sendable, CaseIterable {
     case raw
@@ -17,6 +17,7 @@ package final class DiskImage: BlockDevice {
     case qcow2
     case vmdk
     case vdi
+    case vhdx
   }
 
   package let path: FilePath
@@ -104,7 +105,14 @@ extension DiskImage.Format {
   var isVHD: Bool { self == .fixedVHD || self == .dynamicVHD }
 
   /// What the names of such images that lead to other files end in.
-  var extensions: [String] { self == .qcow2 ? ["qcow2", "qcow"] : [rawValue] }
+  var extensions: [String] {
+    switch self {
+    case .qcow2: ["qcow2", "qcow"]
+    // Hyper-V's checkpoints.
+    case .vhdx: ["vhdx", "avhdx"]
+    default: [rawValue]
+    }
+  }
 
   /// What a definition calls it, whether Kluis's own or libvirt's; nil for what is not known.
   package init?(definition name: String) {

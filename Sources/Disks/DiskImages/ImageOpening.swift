@@ -15,6 +15,8 @@ struct ImageOpening {
   struct Layer {
     let format: DiskImage.Format
     let device: any BlockDevice
+    /// Of formats in which an image over another one says in which state it has to be: that.
+    var writeID: String?
   }
 
   /// A file that cannot be cloned where a clone was asked for.
@@ -114,13 +116,23 @@ struct ImageOpening {
         device: try DeviceSlice(file, from: 0, byteCount: footer.diskByteCount))
     case .dynamicVHD: return Layer(format: found, device: try dynamicVHD(file))
     case .vdi: return Layer(format: found, device: try virtualBoxImage(file))
-    case .qcow2, .vmdk:
+    case .qcow2, .vmdk, .vhdx:
       var place = place
       if told == nil { place.confinement = try confinement(of: path, found) }
-      let device: any BlockDevice =
-        found == .qcow2
-        ? try QCOW2Image(file, place, &self).device : try VMDKImage(file, place, &self).device
-      return Layer(format: found, device: device)
+      return try layer(file, found, place)
+    }
+  }
+
+  /// An image that may lead to other files.
+  private mutating func layer(
+    _ file: HostFile, _ format: DiskImage.Format, _ place: Place
+  ) throws -> Layer {
+    switch format {
+    case .vhdx:
+      let image = try VHDXImage(file, place, &self)
+      return Layer(format: format, device: image.device, writeID: image.writeID)
+    case .vmdk: return Layer(format: format, device: try VMDKImage(file, place, &self).device)
+    default: return Layer(format: format, device: try QCOW2Image(file, place, &self).device)
     }
   }
 

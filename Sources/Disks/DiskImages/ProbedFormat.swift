@@ -13,7 +13,7 @@ func probedFormat(of file: HostFile) throws -> DiskImage.Format {
   let known: [(magic: StaticString, format: DiskImage.Format)] = [
     ("KDMV", .vmdk), ("# Disk DescriptorFile", .vmdk),
     // The footer's copy at the start, which a fixed VHD does not have.
-    ("conectix", .dynamicVHD),
+    ("conectix", .dynamicVHD), ("vhdxfile", .vhdx),
   ]
   for (magic, format) in known where start.starts(with: magic) { return format }
   if start.starts(with: "<<< "), bytes.count >= 68,
@@ -22,7 +22,7 @@ func probedFormat(of file: HostFile) throws -> DiskImage.Format {
     return .vdi
   }
   let formats: [(magic: StaticString, name: String)] = [
-    ("vhdxfile", "a VHDX image"), ("QED\0", "a QED image"), ("<<< ", "a VDI image"),
+    ("QED\0", "a QED image"), ("<<< ", "a VDI image"),
     ("COWD", "a VMDK image of an old kind"), ("WithoutFreeSpace", "a Parallels image"),
     ("WithouFreSpacExt", "a Parallels image"),
   ]

@@ -32,8 +32,8 @@ package struct MachineDefinition: Codable, Sendable, Equatable {
     package var role: Role
     /// Its image or device; nil where it lies where no file leads, such as on a network.
     package var path: String?
-    /// `raw`, `vhd-fixed`, `vhd-dynamic`, `qcow2`, `vmdk`, `vdi` or `device`; another is named for
-    /// what it is, and not read.
+    /// `raw`, `vhd-fixed`, `vhd-dynamic`, `vhdx`, `qcow2`, `vmdk`, `vdi` or `device`; another is
+    /// named for what it is, and not read.
     package var format: String?
     /// What opens it, where it is encrypted.
     package var secrets: [DiskSecret]?

@@ -16,9 +16,9 @@ struct BackupCommand: ParsableCommand {
       The first run protects the machine: it names a definition (Kluis's own JSON or a libvirt \
       domain XML) or disks; later ones need only the machine's name, and read the definition anew. \
       Disks that are named anew take the place of those before. A disk is a raw image, a qcow2 \
-      image with all that it is made over, a VHD, VMDK or VDI image, or a block device. Stopped at \
-      any moment, a backup leaves earlier points as they were, and the next run goes on from what \
-      was stored.
+      or VHDX image with all that it is made over, a VHD, VMDK or VDI image, or a block device. \
+      Stopped at any moment, a backup leaves earlier points as they were, and the next run goes on \
+      from what was stored.
 
       \(ImageArgument.help) A definition says what each of its disks is.
 

@@ -12,8 +12,8 @@ struct ImageArgument {
   static let help = """
     An image is looked at to see what it is. Since a machine can write anything into a raw disk, \
     one that looks like an image over another file is read only if its name says so (.qcow2, \
-    .vmdk) and that file lies beside it; raw:PATH, qcow2:PATH, vhd-fixed:PATH, vhd-dynamic:PATH, \
-    vmdk:PATH or vdi:PATH says what it is, and is remembered.
+    .vmdk, .vhdx, .avhdx) and that file lies beside it; raw:PATH, qcow2:PATH, vhd-fixed:PATH, \
+    vhd-dynamic:PATH, vhdx:PATH, vmdk:PATH or vdi:PATH says what it is, and is remembered.
     """
 
   init(_ text: String) {
