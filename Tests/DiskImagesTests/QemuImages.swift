@@ -21,31 +21,47 @@ struct QemuImage {
 
   /// Writes, zeroes, discards and compresses here and there.
   ///
-  /// An image that QEMU itself makes a mistake in, and then marks corrupt, is made anew: some of
-  /// its versions do so where clusters are small.
-  func disturb(_ random: inout SeededRandom, as format: String = "qcow2", count: Int = 30) throws {
-    try write(&random, as: format, count: count)
+  /// An image that QEMU itself makes a mistake in, and then marks corrupt or cannot read, is made
+  /// anew: some of its versions do so where clusters are small or compressed.
+  ///
+  /// - Parameter compressing: false for an image with snapshots, since some of its versions lose
+  ///   compressed clusters that those share.
+  func disturb(
+    _ random: inout SeededRandom, as format: String = "qcow2", count: Int = 30,
+    compressing: Bool = true
+  ) throws {
+    try write(&random, as: format, count: count, compressing)
     var attempts = 0
-    while try format == "qcow2" && attempts < 20 && isMarkedCorrupt {
+    while try format == "qcow2" && attempts < 20 && !isReadable {
       try removeFile(path)
       try make()
-      try write(&random, as: format, count: count)
+      try write(&random, as: format, count: count, compressing)
       attempts += 1
     }
   }
 
-  private var isMarkedCorrupt: Bool {
+  /// Whether QEMU reads what it wrote.
+  private var isReadable: Bool {
     get throws {
       let head = try File.openForReading(path)
       var bytes = [UInt8](repeating: 0, count: 80)
       var span = bytes.mutableSpan
       var target = span.mutableBytes
       _ = try head.read(at: 0, into: &target)
-      return bytes[7] == 3 && bytes[79] & 2 != 0
+      let isMarkedCorrupt = bytes[7] == 3 && bytes[79] & 2 != 0
+      if isMarkedCorrupt { return false }
+      let plain = FilePath(path.string + ".plain")
+      defer { try? removeFile(plain) }
+      do {
+        try output(of: "qemu-img", "convert", "-f", "qcow2", "-O", "raw", path.string, plain.string)
+        return true
+      } catch { return false }
     }
   }
 
-  private func write(_ random: inout SeededRandom, as format: String, count: Int) throws {
+  private func write(
+    _ random: inout SeededRandom, as format: String, count: Int, _ compressing: Bool
+  ) throws {
     var command = ["-f", format]
     for _ in 0..<count {
       let start = random.below(byteCount / 512) * 512
@@ -56,7 +72,7 @@ struct QemuImage {
       case 0: command += ["-c", "write -z \(range)"]
       case 1: command += ["-c", "write -z -u \(range)"]
       case 2: command += ["-c", "discard \(range)"]
-      case 3...5 where format == "qcow2":
+      case 3...5 where format == "qcow2" && compressing:
         let cluster = clusterByteCount
         let first = start / cluster * cluster
         // Refused by qemu-io where data lie in another file, which is fine.
