@@ -206,6 +206,29 @@ import Workers
     #expect(Set(bench.copies[0].paths(in: .packs)) == Set(before))
   }
 
+  @Test("what was rewritten stays as it is, however little there is of it")
+  func rewrittenOnce() throws {
+    let bench = try ScrubBench()
+    func opened() throws -> Vault {
+      try Vault(
+        path: bench.vault.path, descriptor: bench.vault.descriptor, tiers: bench.vault.tiers)
+    }
+    // Two chunks that are next to nothing when they are compressed; then one of them changes.
+    var bytes = [UInt8](repeating: 0, count: 100_000)
+    bytes.replaceSubrange(0..<4096, with: repeatElement(1, count: 4096))
+    bytes.replaceSubrange(40_960..<45_056, with: repeatElement(2, count: 4096))
+    let first = try bench.backUp(bytes)
+    bytes.replaceSubrange(40_960..<45_056, with: repeatElement(3, count: 4096))
+    let second = try bench.backUp(bytes)
+    try bench.vault.delete(
+      first, isExpiry: false, trashDays: 0, now: .now, notices: bench.notices)
+    let rewritten = try (0..<3).map { _ in
+      try reclaim(by: opened()) { $0.thresholdPercent = 100 }.repackedPacks
+    }
+    #expect(rewritten[0] > 0 && rewritten[1...] == [0, 0])
+    #expect(try bench.restore(second) == bytes)
+  }
+
   @Test("a reader that began before finds what was moved meanwhile")
   func readers() throws {
     let open = try OpenTier(bench.vault.firstTier, notices: bench.notices, healing: false)

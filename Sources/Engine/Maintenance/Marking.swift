@@ -1,6 +1,7 @@
 internal import Hashing
 internal import Indexes
 internal import Maps
+internal import Packs
 internal import Stores
 internal import Synchronization
 internal import Tiers
@@ -40,14 +41,14 @@ final class Marking: Sendable {
     return state.withLock { $0.live.contains(number) }
   }
 
-  /// Bytes of the records in each pack that have to stay where they lie.
-  func liveByteCounts() -> [PackID: UInt64] {
-    var counts: [PackID: UInt64] = [:]
+  /// What of each pack has to stay where it lies.
+  func liveParts() -> [PackID: LivePart] {
+    var parts: [PackID: LivePart] = [:]
     state.withLock { $0.live }.visit { number in
       let location = index.location(numbered: number)
-      counts[location.pack, default: 0] += UInt64(location.recordByteCount)
+      parts[location.pack, default: LivePart()].add(location.recordByteCount)
     }
-    return counts
+    return parts
   }
 
   /// Where those of some records lie that are needed.
@@ -113,6 +114,23 @@ final class Marking: Sendable {
       regions, among: workerCount, cancellation: cancellation,
       makeWorker: { RegionMarker(self, open, cancellation) },
       each: { marker, region in try marker.mark(region) })
+  }
+}
+
+/// Records of a pack that have to stay where they lie.
+struct LivePart {
+  private(set) var byteCount: UInt64 = 0
+  private var recordCount: UInt64 = 0
+
+  mutating func add(_ recordByteCount: Int) {
+    byteCount += UInt64(recordByteCount)
+    recordCount += 1
+  }
+
+  /// Of a pack of nothing else.
+  var packByteCount: UInt64 {
+    let frame = PackFormat.headerByteCount + PackFormat.trailerByteCount
+    return byteCount + UInt64(frame) + recordCount * UInt64(PackFormat.entryByteCount)
   }
 }
 

@@ -169,7 +169,7 @@ struct TierReclaim {
     try marking.mark(
       Array(kept.values), in: open, workerCount: settings.workerCount, cancellation)
     report.points = kept.count
-    report.neededBytes = marking.liveByteCounts().values.reduce(0, +)
+    report.neededBytes = marking.liveParts().values.reduce(0) { $0 + $1.byteCount }
     return marking
   }
 

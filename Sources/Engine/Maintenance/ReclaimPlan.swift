@@ -22,17 +22,18 @@ struct ReclaimPlan {
     _ open: OpenTier, _ marking: Marking, sizes: [PackID: UInt64], hasOtherWriters: Bool,
     thresholdPercent: UInt64, repackLimit: UInt64?
   ) {
-    let needed = marking.liveByteCounts()
+    let needed = marking.liveParts()
     let listed = marking.index.publishedPacks
     for (id, byteCount) in sizes.sorted(by: { $0.key < $1.key })
     where !open.tombstoned.contains(id) {
-      guard let bytes = needed[id] else {
+      guard let part = needed[id] else {
         if listed.contains(id) || !hasOtherWriters { dead.append(id) }
         continue
       }
-      // In parts of a hundred, of numbers below 2^57.
-      if bytes * 100 < byteCount * thresholdPercent {
-        sparse.append(SparsePack(id: id, byteCount: byteCount, neededBytes: bytes))
+      // In parts of a hundred, of numbers below 2^57. A small pack is for the most part frame, of
+      // which rewriting it frees nothing.
+      if part.packByteCount * 100 < byteCount * thresholdPercent {
+        sparse.append(SparsePack(id: id, byteCount: byteCount, neededBytes: part.byteCount))
       }
     }
     sparse.sort { $0.neededBytes * $1.byteCount < $1.neededBytes * $0.byteCount }
