@@ -31,7 +31,8 @@ import Testing
         block, state: [6, 7, 0, 2, 3, 7, 1, 6][block],
         isThere ? random.bytes(block == 7 ? 1 << 20 : 8192) : nil)
     }
-    sample.setBitmap(chunk: 0, random.bytes(2048))
+    let bits = (0..<2048).map { _ in [0, 0, 0xFF, 0xFF, UInt8(random.below(256))][random.below(5)] }
+    sample.setBitmap(chunk: 0, bits)
     sample.setHeader(number: 0, sequence: 6, logID: VHDXSample.logID)
     let table = Array(sample.bytes[VHDXSample.table..<VHDXSample.table + 4096])
     let tail = (1 << 20) - 8192
