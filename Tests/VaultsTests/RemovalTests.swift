@@ -120,6 +120,29 @@ import Tiers
     #expect(try vault.points(notices: notices).map(\.tiers) == [[.vault, .secondary]])
   }
 
+  @Test("bringing back may be cut off anywhere: it is done then, or can be done again")
+  func cutOffUndeletion() throws {
+    var failures = 0
+    for (minute, store) in ([snapshots] + copies).enumerated() {
+      for number in 1...12 {
+        let second = number < 10 ? "0\(number)" : "\(number)"
+        let point = try commit("2026-11-21T10:0\(minute):\(second)Z", to: [.snapshot, .vault])
+        let vault = try vault()
+        try delete(point, in: vault)
+        let deleted = try vault.deletedPoints(now: now, notices: notices)
+        store.fail(.put, number: number)
+        do { try vault.undelete(deleted[0], now: now, notices: notices) } catch { failures += 1 }
+        store.fail(.put, number: 0)
+        let next = try self.vault()
+        for still in try next.deletedPoints(now: now, notices: notices) {
+          try next.undelete(still, now: now, notices: notices)
+        }
+        #expect(try listed(next).contains(point.id), "put \(number) of \(store.name)")
+      }
+    }
+    #expect(failures > 1)
+  }
+
   @Test("deleting may be cut off anywhere: the point is there whole, or can be brought back")
   func cutOff() throws {
     for puts in 0..<5 {

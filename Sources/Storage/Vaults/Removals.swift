@@ -207,6 +207,8 @@ extension Vault {
     for tier in told { _ = try openForWriting(tier, notices: notices) }
     let newest = try removals(notices: notices).newest(of: path)
     let isListed = try pointFiles(notices: notices).contains { $0.path == path }
+    // Where bringing it back had been cut off, that was made up for just now.
+    if isListed, newest?.state == .restored, deleted.removal.state == .restored { return }
     guard let known = newest, !isListed, known.state != .gone else {
       throw RemovalError.notDeleted(deleted.point.id)
     }
