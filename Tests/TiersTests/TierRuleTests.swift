@@ -40,6 +40,24 @@ import Testing
     #expect(tier.writable.count == 3 && notices.all.isEmpty)
   }
 
+  @Test("a store that gets nothing more is not asked again, and fails nothing")
+  func attempts() throws {
+    let tier = tier(.atLeast(2))
+    stores[2].setReadOnly(true)
+    for name in ["a", "b", "c"] {
+      let done: Void? = try tier.attempt(stores[2]) { () throws(StoreError) in
+        try stores[2].put([1].span.bytes, at: .machine(name))
+      }
+      #expect(done == nil)
+    }
+    #expect(stores[2].count(of: .put) == 1 && tier.writable.count == 2)
+    #expect(throws: StoreError.self) {
+      try tier.attempt(stores[1]) { () throws(StoreError) in
+        throw StoreError(.full, .machine("a"), in: "copy 1")
+      }
+    }
+  }
+
   @Test("where two of three will do, a store that fails gets nothing more, with one notice")
   func dropped() throws {
     let tier = tier(.atLeast(2))

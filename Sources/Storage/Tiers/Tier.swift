@@ -100,12 +100,13 @@ package struct Tier: Sendable {
   }
 
   /// Runs `body` for one of the stores that are written to. One that fails gets nothing more, and
-  /// the result is nil.
+  /// the result is nil, as it is for one that failed before.
   ///
   /// - Throws: what `body` throws, where the rule needs the store.
   package func attempt<Result>(
     _ store: any Store, _ body: () throws(StoreError) -> Result
   ) throws(StoreError) -> Result? {
+    if dropped.holds(store) { return nil }
     do throws(StoreError) { return try body() } catch {
       try drop([(store, error)], of: writable.count)
       return nil
