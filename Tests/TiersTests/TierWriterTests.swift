@@ -153,6 +153,27 @@ import Workers
     }
   }
 
+  @Test("a writer that was taken for ended lists nothing, whenever that happened")
+  func takenForEnded() throws {
+    var random = Seed.ofThisRun.random
+    for puts in 0...2 {
+      let bench = TierBench(copies: 2)
+      let plains = samplePlains(5, &random)
+      let isAlive = Atomic(puts > 0)
+      // Its pack is the first that it puts, and the segment the second.
+      bench.store.call(after: puts) { isAlive.store(false, ordering: .relaxed) }
+      let writer = TierWriter(
+        try OpenTier(
+          bench.tier, notices: bench.notices, for: .writing,
+          isWriterAlive: { isAlive.load(ordering: .relaxed) }))
+      try bench.add(plains, to: writer)
+      var digester = Digester()
+      try writer.finish(digester: &digester)
+      #expect(bench.stores.allSatisfy { $0.paths(in: .index).isEmpty }, "after \(puts) puts")
+      #expect(try bench.unreadable(plains).isEmpty)
+    }
+  }
+
   @Test("many small segments become few, and everything stays findable")
   func merging() throws {
     var random = Seed.ofThisRun.random

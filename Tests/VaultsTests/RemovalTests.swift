@@ -19,14 +19,16 @@ import Tiers
   private let notices = Notices()
   private let now = Timestamp("2026-11-22T10:00:00Z")!
 
-  private func vault(without away: MemoryStore? = nil, isFarAway: Bool = false) throws -> Vault {
+  private func vault(
+    without away: MemoryStore? = nil, isFarAway: Bool = false, hasSnapshots: Bool = true
+  ) throws -> Vault {
     let descriptor = VaultDescriptor(
       redundancy: .zrs, sizes: .standard, compression: .standard,
       stores: [.init(tier: .vault, path: "/v")], created: Timestamp(secondsSince1970: 0))
     let present = copies.filter { $0 !== away }
     let absent = away.map { [AbsentStore(name: $0.name, reason: "it is away")] } ?? []
     var tiers = [
-      Tier(.snapshot, stores: [snapshots]),
+      Tier(.snapshot, stores: hasSnapshots ? [snapshots] : []),
       Tier(.vault, stores: present, absent: absent, rule: .atLeast(2), notices: notices),
     ]
     if !isFarAway { tiers.append(Tier(.secondary, stores: [far])) }
@@ -118,6 +120,21 @@ import Tiers
     try openAll(vault)
     #expect(far.paths(in: .points).count == 1, "it kept what the point needs")
     #expect(try vault.points(notices: notices).map(\.tiers) == [[.vault, .secondary]])
+  }
+
+  @Test("a tier that was away when a point was brought back still has it when it is deleted again")
+  func deletedAgain() throws {
+    let point = try commit("2026-11-21T10:00:00Z", to: [.snapshot, .vault])
+    let whole = try vault()
+    try delete(point, in: whole)
+    let without = try vault(hasSnapshots: false)
+    try without.undelete(
+      without.deletedPoints(now: now, notices: notices)[0], now: now, notices: notices)
+    try delete(point, in: whole)
+    let deleted = try whole.deletedPoints(now: now, notices: notices)
+    try whole.undelete(deleted[0], now: now, notices: notices)
+    let listed = try whole.points(notices: notices)
+    #expect(listed.map(\.point.id) == [point.id] && listed[0].tiers == [.snapshot, .vault])
   }
 
   @Test("bringing back may be cut off anywhere: it is done then, or can be done again")

@@ -18,6 +18,7 @@ package final class OpenTier: Sendable {
   private let current: Mutex<TierIndex>
   private let buried: Mutex<Set<PackID>>
   private let rechecked = Mutex<Recheck?>(nil)
+  private let isWriterAlive: @Sendable () -> Bool
 
   /// The segments that there were when the index was read anew.
   private struct Recheck { let names: Set<Digest> }
@@ -34,18 +35,21 @@ package final class OpenTier: Sendable {
   ///   - otherTiers: asked for what this tier has lost, in their order.
   ///   - tombstoned: packs on their way out: what is only in them is read and not taken for stored.
   ///   - othersWrite: whether somebody else writes to the tier now.
+  ///   - isWriterAlive: whether nobody took this writer for ended, so that what it wrote is there.
   ///   - checkingEverything: whether every byte of the index is read.
   ///   - healing: whether copies that turn out damaged are repaired from good ones at once.
   /// - Throws: ``TierError``, ``StoreError``, ``Cancelled``.
   package init(
     _ tier: Tier, notices: Notices, for purpose: Purpose = .reading, otherTiers: [Tier] = [],
     tombstoned: Set<PackID> = [], othersWrite: @escaping () -> Bool = { false },
-    checkingEverything: Bool = false, healing: Bool = true, progress: Progress = Progress(),
+    isWriterAlive: @escaping @Sendable () -> Bool = { true }, checkingEverything: Bool = false,
+    healing: Bool = true, progress: Progress = Progress(),
     cancellation: Cancellation = Cancellation()
   ) throws {
     self.tier = tier
     self.notices = notices
     self.otherTiers = otherTiers
+    self.isWriterAlive = isWriterAlive
     repair = ReadRepair(
       donors: tier.stores + otherTiers.flatMap(\.stores), isActive: healing, notices: notices)
     let listing: TierListing
@@ -65,6 +69,19 @@ package final class OpenTier: Sendable {
       try readIndex(
         of: tier, listing: listing, tombstoned: tombstoned, notices: notices, healing: healing,
         checkEverything: checkingEverything))
+  }
+
+  /// Puts a segment of packs that were written, with `put`; takes it back where those may be gone.
+  ///
+  /// - Returns: nil where they may.
+  func publish(
+    _ put: () throws(StoreError) -> Segment
+  ) throws(StoreError) -> Segment? {
+    guard isWriterAlive() else { return nil }
+    let segment = try put()
+    if isWriterAlive() { return segment }
+    try tier.delete(.segment(segment.name))
+    return nil
   }
 
   /// Packs on their way out.

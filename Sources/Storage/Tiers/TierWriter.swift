@@ -185,7 +185,9 @@ package final class TierWriter: Sendable {
       return written.packs
     }
     guard !packs.isEmpty else { return }
-    let segment = try store(makeSegment(packs, &digester))
+    let made = makeSegment(packs, &digester)
+    let published = try open.publish { () throws(StoreError) in try store(made) }
+    guard let segment = published else { return }
     open.update { $0.publish(segment) }
     for pack in packs {
       for entry in pack.entries { claims.release(entry.id) }
@@ -196,7 +198,8 @@ package final class TierWriter: Sendable {
     let adopted = open.index.adopted.filter { !$0.isLeaving }
     guard !adopted.isEmpty else { return }
     for made in adopted {
-      let segment = try store(made)
+      let published = try open.publish { () throws(StoreError) in try store(made) }
+      guard let segment = published else { return }
       open.update { $0.publish(segment) }
     }
     open.update { $0.forgetAdopted() }
@@ -237,7 +240,9 @@ package final class TierWriter: Sendable {
       packs[pack.id] = pack
     }
     guard !packs.isEmpty else { return }
-    let merged = try store(makeSegment(packs.values.sorted { $0.id < $1.id }, &digester))
+    let made = makeSegment(packs.values.sorted { $0.id < $1.id }, &digester)
+    let published = try open.publish { () throws(StoreError) in try store(made) }
+    guard let merged = published else { return }
     for segment in chosen where segment.name != merged.name {
       try open.tier.delete(.segment(segment.name))
     }

@@ -145,7 +145,8 @@ extension Vault {
     if let lock = try lock(of: point, notices: notices), lock.until > now {
       throw RemovalError.locked(point.id, until: lock.until)
     }
-    let known = try removals(notices: notices).newest(of: path)
+    let present = try removals(notices: notices)
+    let known = present.newest(of: path)
     var removal = Removal(
       removed: now,
       until: Timestamp(secondsSince1970: now.secondsSince1970 + Int64(trashDays) * 86_400),
@@ -153,12 +154,24 @@ extension Vault {
     removal.earlier = known?.history
     // Before anything is told, since others follow at once.
     let told = try tiersToTell(notices: notices).map { tier in
-      let document = goodDocument(path, among: tier.stores, documents)?.bytes
+      let document =
+        goodDocument(path, among: tier.stores, documents)?.bytes
+        ?? heldDocument(of: path, in: tier, present, now: now)
       return (tier, bytes: try encoded(removal.holding(document), at: path))
     }
     // The trash first: a point that is nowhere cannot be brought back.
     for (tier, bytes) in told { try tier.put(bytes, at: .removal(of: path)) }
     for (tier, _) in told { try tier.delete(path) }
+  }
+
+  /// The point that a tier's trash holds; of a tier that was away when it was brought back.
+  private func heldDocument(
+    of path: ObjectPath, in tier: Tier, _ removals: Removals, now: Timestamp
+  ) -> [UInt8]? {
+    guard let own = removals.newest(of: path, in: tier.name),
+      own.isKept(at: now) || own.state == .restored
+    else { return nil }
+    return own.document.map { Array($0) }
   }
 
   /// Takes a point out of the trash for good: what only it needs is free from now on.

@@ -35,7 +35,8 @@ extension Vault {
     let open = try OpenTier(
       tier, notices: notices, for: .writing,
       tombstoned: Set(tombstones.values.flatMap(\.packIDs)),
-      othersWrite: { self.othersWrite(to: tier) }, checkingEverything: checkingEverything,
+      othersWrite: { self.othersWrite(to: tier) }, isWriterAlive: leases.areHeld,
+      checkingEverything: checkingEverything,
       progress: progress, cancellation: cancellation)
     try levelDocuments(
       of: tier, reading: checkingEverything ? .everyPoint : .uneven, notices: notices)

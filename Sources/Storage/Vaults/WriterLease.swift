@@ -168,6 +168,12 @@ package final class Leases: Sendable {
 
   var names: Set<String> { Set(held.withLock { $0.map(\.name) }) }
 
+  /// Whether none was broken.
+  @Sendable func areHeld() -> Bool {
+    do throws(LeaseError) { try check() } catch { return false }
+    return true
+  }
+
   func check() throws(LeaseError) {
     for lease in held.withLock({ $0 }) { try lease.check() }
   }
