@@ -115,7 +115,7 @@ extension Vault {
       guard let removal = removals.newest(of: path),
         // One that was to come back may have been cut off on the way.
         removal.isKept(at: now) || removal.state == .restored && !listed.contains(path),
-        let point = point(in: removal, at: path)
+        let point = point(in: removal, at: path) ?? pointOfAnyTier(path, removals)
       else { continue }
       found.append(DeletedPoint(point: point, removal: removal))
     }
@@ -129,6 +129,20 @@ extension Vault {
       point.isSound, (try? self.path(of: point)) == path
     else { return nil }
     return point
+  }
+
+  /// The point as any tier has it, in its trash or in its list: one that was cut off while it was
+  /// deleted is still in both.
+  private func pointOfAnyTier(_ path: ObjectPath, _ removals: Removals) -> RecoveryPoint? {
+    for tier in tiers {
+      if let own = removals.newest(of: path, in: tier.name), let point = point(in: own, at: path) {
+        return point
+      }
+    }
+    guard let found = goodDocument(path, among: tiers.flatMap(\.stores), documents) else {
+      return nil
+    }
+    return try? documents.decode(RecoveryPoint.self, from: found.bytes, at: path)
   }
 
   // MARK: deleting
@@ -154,9 +168,7 @@ extension Vault {
     removal.earlier = known?.history
     // Before anything is told, since others follow at once.
     let told = try tiersToTell(notices: notices).map { tier in
-      let document =
-        goodDocument(path, among: tier.stores, documents)?.bytes
-        ?? heldDocument(of: path, in: tier, present, now: now)
+      let document = document(of: path, in: tier, present, now: now)
       return (tier, bytes: try encoded(removal.holding(document), at: path))
     }
     // The trash first: a point that is nowhere cannot be brought back.
@@ -164,10 +176,14 @@ extension Vault {
     for (tier, _) in told { try tier.delete(path) }
   }
 
-  /// The point that a tier's trash holds; of a tier that was away when it was brought back.
-  private func heldDocument(
+  /// The point as a tier has it: in its list, where it may be damaged while another tier's is good,
+  /// or in its trash, if the tier was away when it was brought back.
+  private func document(
     of path: ObjectPath, in tier: Tier, _ removals: Removals, now: Timestamp
   ) -> [UInt8]? {
+    let isListed = !tier.isGone(path)
+    let stores = tier.stores + (isListed ? tiers(besides: tier).flatMap(\.stores) : [])
+    if let found = goodDocument(path, among: stores, documents) { return found.bytes }
     guard let own = removals.newest(of: path, in: tier.name),
       own.isKept(at: now) || own.state == .restored
     else { return nil }
