@@ -103,14 +103,9 @@ package final class Overlay: BlockDevice {
 
   /// Where the next replaced block begins, or `end`.
   private func endOfUntouched(from number: UInt64, before end: UInt64) -> UInt64 {
-    var low = 0
-    var high = numbers.count
-    while low < high {
-      let middle = (low + high) / 2
-      if numbers[middle] > number { high = middle } else { low = middle + 1 }
-    }
-    guard low < numbers.count else { return end }
-    let (start, overflow) = numbers[low].multipliedReportingOverflow(by: blockByteCount)
+    let next = numbers.firstIndex(fromWhereOn: { $0 > number })
+    guard next < numbers.count else { return end }
+    let (start, overflow) = numbers[next].multipliedReportingOverflow(by: blockByteCount)
     return overflow ? end : min(start, end)
   }
 

@@ -168,12 +168,7 @@ package final class PointDisk: BlockDevice {
   }
 
   private func firstRegion(atOrAfter index: UInt64) -> Int {
-    var (low, high) = (0, regions.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if regions[middle].index < index { low = middle + 1 } else { high = middle }
-    }
-    return low
+    regions.firstIndex(fromWhereOn: { $0.index >= index })
   }
 }
 

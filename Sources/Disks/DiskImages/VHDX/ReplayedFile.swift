@@ -35,8 +35,9 @@ final class ReplayedFile: BlockDevice {
     var owners = [Int?](repeating: nil, count: bounds.count)
     var next = Array(0...bounds.count)
     for number in writes.indices.reversed() {
-      let end = index(of: writes[number].range.upperBound, in: bounds)
-      var part = unowned(index(of: writes[number].range.lowerBound, in: bounds), &next)
+      let range = writes[number].range
+      let end = bounds.firstIndex(fromWhereOn: { $0 >= range.upperBound })
+      var part = unowned(bounds.firstIndex(fromWhereOn: { $0 >= range.lowerBound }), &next)
       while part < end {
         owners[part] = number
         next[part] = part + 1
@@ -60,26 +61,11 @@ final class ReplayedFile: BlockDevice {
     return part
   }
 
-  /// Of a bound that is there.
-  private static func index(of bound: UInt64, in bounds: [UInt64]) -> Int {
-    firstIndex(below: bounds.count) { bounds[$0] >= bound }
-  }
-
-  /// The first index for which something holds that holds for all after it.
-  private static func firstIndex(below count: Int, where holds: (Int) -> Bool) -> Int {
-    var (low, high) = (0, count)
-    while low < high {
-      let middle = (low + high) / 2
-      if holds(middle) { high = middle } else { low = middle + 1 }
-    }
-    return low
-  }
-
   func read(at offset: UInt64, into target: inout MutableRawSpan) throws {
     precondition(holds(UInt64(target.byteCount), at: offset), "a range of the file")
     let end = offset + UInt64(target.byteCount)
     var position = offset
-    var number = Self.firstIndex(below: pieces.count) { pieces[$0].range.upperBound > offset }
+    var number = pieces.firstIndex(fromWhereOn: { $0.range.upperBound > offset })
     while position < end {
       let piece = number < pieces.count ? pieces[number] : nil
       let isInPiece = piece.map { $0.range.lowerBound <= position } ?? false
@@ -116,7 +102,7 @@ final class ReplayedFile: BlockDevice {
 
   func nextData(from offset: UInt64) throws -> Range<UInt64>? {
     let below = offset < base.byteCount ? try base.nextData(from: offset) : nil
-    let number = Self.firstIndex(below: data.count) { data[$0].upperBound > offset }
+    let number = data.firstIndex(fromWhereOn: { $0.upperBound > offset })
     guard number < data.count else { return below }
     let written = max(data[number].lowerBound, offset)..<data[number].upperBound
     guard let below, below.lowerBound <= written.lowerBound else { return written }

@@ -1,3 +1,5 @@
+internal import Bytes
+
 /// Blocks of a file that follow one another on the disk.
 struct BlockRun: Sendable, Equatable {
   /// The first one, counted in the file.
@@ -20,14 +22,9 @@ struct BlockWindow: Sendable {
 
   /// The run that holds a block of the file, or the hole around it.
   func piece(at block: UInt64) -> (end: UInt64, run: BlockRun?) {
-    var low = 0
-    var high = runs.count
-    while low < high {
-      let middle = (low + high) / 2
-      if runs[middle].end <= block { low = middle + 1 } else { high = middle }
-    }
-    guard low < runs.count else { return (blocks.upperBound, nil) }
-    let run = runs[low]
+    let number = runs.firstIndex(fromWhereOn: { $0.end > block })
+    guard number < runs.count else { return (blocks.upperBound, nil) }
+    let run = runs[number]
     return run.first <= block ? (run.end, run) : (run.first, nil)
   }
 }

@@ -53,12 +53,6 @@ struct BtrfsChunkMap: Sendable {
   }
 
   private func firstIndex(endingAfter logical: UInt64) -> Int {
-    var low = 0
-    var high = chunks.count
-    while low < high {
-      let middle = (low + high) / 2
-      if chunks[middle].end <= logical { low = middle + 1 } else { high = middle }
-    }
-    return low
+    chunks.firstIndex(fromWhereOn: { $0.end > logical })
   }
 }

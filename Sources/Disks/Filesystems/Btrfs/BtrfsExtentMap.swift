@@ -9,14 +9,9 @@ struct BtrfsWindow: Sendable {
 
   /// The extent that holds a byte of the file, or the hole around it.
   func piece(at offset: UInt64) -> (end: UInt64, extent: BtrfsExtent?) {
-    var low = 0
-    var high = extents.count
-    while low < high {
-      let middle = (low + high) / 2
-      if extents[middle].end <= offset { low = middle + 1 } else { high = middle }
-    }
-    guard low < extents.count else { return (range.upperBound, nil) }
-    let extent = extents[low]
+    let number = extents.firstIndex(fromWhereOn: { $0.end > offset })
+    guard number < extents.count else { return (range.upperBound, nil) }
+    let extent = extents[number]
     return extent.start <= offset ? (extent.end, extent) : (extent.start, nil)
   }
 }

@@ -1,3 +1,5 @@
+internal import Bytes
+
 /// Items of a tree that are other than the disk has them: what replaying a log makes of a tree.
 ///
 /// Sorted runs of a few hundred keys, so that changing one costs little however many there are.
@@ -57,22 +59,10 @@ struct BtrfsItemChanges: Sendable {
   }
 
   private func firstRun(beginningBehind key: BtrfsKey) -> Int {
-    var low = 0
-    var high = runs.count
-    while low < high {
-      let middle = (low + high) / 2
-      if runs[middle][0].key <= key { low = middle + 1 } else { high = middle }
-    }
-    return low
+    runs.firstIndex(fromWhereOn: { $0[0].key > key })
   }
 
   private func firstIndex(in run: Int, notBefore key: BtrfsKey) -> Int {
-    var low = 0
-    var high = runs[run].count
-    while low < high {
-      let middle = (low + high) / 2
-      if runs[run][middle].key < key { low = middle + 1 } else { high = middle }
-    }
-    return low
+    runs[run].firstIndex(fromWhereOn: { $0.key >= key })
   }
 }

@@ -1,3 +1,5 @@
+internal import Bytes
+
 /// The blocks of a file system's own structures: superblocks, group descriptors, bitmaps and tables
 /// of inodes. A file whose map leads there is damaged, however right its numbers look.
 struct ExtReservedBlocks: Sendable {
@@ -30,13 +32,8 @@ struct ExtReservedBlocks: Sendable {
   }
 
   func overlap(_ range: Range<UInt64>) -> Bool {
-    var low = 0
-    var high = ranges.count
-    while low < high {
-      let middle = (low + high) / 2
-      if ranges[middle].upperBound <= range.lowerBound { low = middle + 1 } else { high = middle }
-    }
-    return low < ranges.count && ranges[low].lowerBound < range.upperBound
+    let number = ranges.firstIndex(fromWhereOn: { $0.upperBound > range.lowerBound })
+    return number < ranges.count && ranges[number].lowerBound < range.upperBound
   }
 }
 

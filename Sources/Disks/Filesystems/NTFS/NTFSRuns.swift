@@ -90,12 +90,7 @@ struct NTFSRuns: Sendable {
 
   /// The run that holds a cluster of the attribute; nil where nothing is known of it.
   func run(at cluster: UInt64) -> NTFSRun? {
-    var low = 0
-    var high = runs.count
-    while low < high {
-      let middle = (low + high) / 2
-      if runs[middle].end <= cluster { low = middle + 1 } else { high = middle }
-    }
-    return low < runs.count ? runs[low] : nil
+    let number = runs.firstIndex(fromWhereOn: { $0.end > cluster })
+    return number < runs.count ? runs[number] : nil
   }
 }
