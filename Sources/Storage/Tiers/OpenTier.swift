@@ -18,7 +18,7 @@ package final class OpenTier: Sendable {
   private let current: Mutex<TierIndex>
   private let buried: Mutex<Set<PackID>>
   private let rechecked = Mutex<Recheck?>(nil)
-  private let isWriterAlive: @Sendable () -> Bool
+  let isWriterAlive: @Sendable () -> Bool
 
   /// The segments that there were when the index was read anew.
   private struct Recheck { let names: Set<Digest> }
@@ -69,19 +69,6 @@ package final class OpenTier: Sendable {
       try readIndex(
         of: tier, listing: listing, tombstoned: tombstoned, notices: notices, healing: healing,
         checkEverything: checkingEverything))
-  }
-
-  /// Puts a segment of packs that were written, with `put`; takes it back where those may be gone.
-  ///
-  /// - Returns: nil where they may.
-  func publish(
-    _ put: () throws(StoreError) -> Segment
-  ) throws(StoreError) -> Segment? {
-    guard isWriterAlive() else { return nil }
-    let segment = try put()
-    if isWriterAlive() { return segment }
-    try tier.delete(.segment(segment.name))
-    return nil
   }
 
   /// Packs on their way out.
@@ -291,9 +278,8 @@ func recordsOfPack(
   var problems: [String] = []
   for store in tier.stores {
     do throws(PackError) {
-      let entries = try store.directory(ofPack: id, byteCount: byteCount, digester: &digester)
-      for problem in problems { notices.add(problem) }
-      return entries
+      best = try store.directory(ofPack: id, byteCount: byteCount, digester: &digester)
+      break
     } catch { problems.append("\(error)") }
     do throws(StoreError) {
       let bytes = try store.readAll(.pack(id), limit: PackFormat.maximumByteCount)

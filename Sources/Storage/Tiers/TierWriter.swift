@@ -185,9 +185,7 @@ package final class TierWriter: Sendable {
       return written.packs
     }
     guard !packs.isEmpty else { return }
-    let made = makeSegment(packs, &digester)
-    let published = try open.publish { () throws(StoreError) in try store(made) }
-    guard let segment = published else { return }
+    guard let segment = try store(makeSegment(packs, &digester)) else { return }
     open.update { $0.publish(segment) }
     for pack in packs {
       for entry in pack.entries { claims.release(entry.id) }
@@ -198,17 +196,24 @@ package final class TierWriter: Sendable {
     let adopted = open.index.adopted.filter { !$0.isLeaving }
     guard !adopted.isEmpty else { return }
     for made in adopted {
-      let published = try open.publish { () throws(StoreError) in try store(made) }
-      guard let segment = published else { return }
+      guard let segment = try store(made) else { return }
       open.update { $0.publish(segment) }
     }
     open.update { $0.forgetAdopted() }
   }
 
   /// Puts a segment into every store, and gives it as it lies there: mapped, not held in memory.
-  private func store(_ made: TierIndex.AdoptedSegment) throws(StoreError) -> Segment {
+  ///
+  /// - Returns: nil where this writer was taken for ended, so that its packs may be gone; the
+  ///   segment is in no store then.
+  private func store(_ made: TierIndex.AdoptedSegment) throws(StoreError) -> Segment? {
     let tier = open.tier
+    guard open.isWriterAlive() else { return nil }
     try tier.put(made.bytes, at: .segment(made.segment.name))
+    guard open.isWriterAlive() else {
+      try tier.delete(.segment(made.segment.name))
+      return nil
+    }
     do throws(SegmentDamage) {
       return try Segment(
         made.segment.name, in: tier.writable[0], isPresent: { _, _ in true },
@@ -241,8 +246,7 @@ package final class TierWriter: Sendable {
     }
     guard !packs.isEmpty else { return }
     let made = makeSegment(packs.values.sorted { $0.id < $1.id }, &digester)
-    let published = try open.publish { () throws(StoreError) in try store(made) }
-    guard let merged = published else { return }
+    guard let merged = try store(made) else { return }
     for segment in chosen where segment.name != merged.name {
       try open.tier.delete(.segment(segment.name))
     }
