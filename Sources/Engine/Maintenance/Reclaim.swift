@@ -25,7 +25,7 @@ package struct Reclaim {
   package var isDryRun = false
   /// After so long without a sign a writer of another host counts as ended; before it commits
   /// anything it will notice.
-  package var leasePatienceSeconds: Int64 = 3600
+  package var leasePatienceSeconds = Lease.patienceSeconds
   package var workerCount = availableCores()
   package var now = Timestamp.now
 
@@ -131,37 +131,51 @@ struct TierReclaim {
     let writers: [String: Lease]
   }
 
-  /// Everyone who may lean on what has a tombstone is looked for first, then their points.
   private mutating func mark() throws -> State {
-    var attempts = 0
     var known: Set<PackID>?
-    while true {
-      let writers = try openLeases()
-      let present = try tier.tombstones(notices: notices)
-      let (open, tombstones) = try vault.openForWriting(
-        tier, checkingEverything: true, notices: notices, progress: progress,
-        cancellation: cancellation)
-      sizes = try TierListing(of: tier, notices: notices).packs
-      do {
-        let marking = try marked(open)
-        let closable = present.filter { name, tombstone in
-          tombstones[name] != nil && isOver(tombstone)
-            && writers.values.allSatisfy { $0.seen.contains(name) }
-        }
-        return State(
-          open: open, tombstones: tombstones, closable: Set(closable.keys), marking: marking,
-          writers: writers)
-      } catch let error as ReclaimError {
+    for _ in 1..<Self.mostAttempts {
+      let before = try look()
+      do { return try state(before) } catch let error as ReclaimError {
         // A point that came meanwhile is newer than the index that was read before it.
-        let packs = open.index.publishedPacks
-        attempts += 1
-        guard attempts < Self.mostAttempts, packs != known else { throw error }
+        let packs = before.open.index.publishedPacks
+        guard packs != known else { throw error }
         known = packs
       }
     }
+    return try state(try look())
   }
 
   private static let mostAttempts = 8
+
+  /// What there is before points are listed: everyone who may lean on what has a tombstone is
+  /// looked for first.
+  private struct Look {
+    let writers: [String: Lease]
+    let present: [String: Tombstone]
+    let open: OpenTier
+    let tombstones: [String: Tombstone]
+  }
+
+  private mutating func look() throws -> Look {
+    let writers = try openLeases()
+    let present = try tier.tombstones(notices: notices)
+    let (open, tombstones) = try vault.openForWriting(
+      tier, checkingEverything: true, notices: notices, progress: progress,
+      cancellation: cancellation)
+    sizes = try TierListing(of: tier, notices: notices).packs
+    return Look(writers: writers, present: present, open: open, tombstones: tombstones)
+  }
+
+  private mutating func state(_ before: Look) throws -> State {
+    let marking = try marked(before.open)
+    let closable = before.present.filter { name, tombstone in
+      before.tombstones[name] != nil && isOver(tombstone)
+        && before.writers.values.allSatisfy { $0.seen.contains(name) }
+    }
+    return State(
+      open: before.open, tombstones: before.tombstones, closable: Set(closable.keys),
+      marking: marking, writers: before.writers)
+  }
 
   private mutating func marked(_ open: OpenTier) throws -> Marking {
     let kept = try vault.keptPoints(in: tier, now: settings.now, notices: notices)
@@ -188,8 +202,7 @@ struct TierReclaim {
         try tier.removeLease(name)
         continue
       }
-      let silence = Timestamp.now.secondsSince1970 - lease.beat.secondsSince1970
-      if silence < settings.leasePatienceSeconds {
+      if lease.wasHeardOf(within: settings.leasePatienceSeconds) {
         open[name] = lease
       } else {
         try tier.breakLease(name)

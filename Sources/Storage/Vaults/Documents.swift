@@ -119,6 +119,8 @@ private struct Leveling {
   private let vault: Vault
   private let notices: Notices
   private var hasPaused = false
+  /// Whether others write, and are putting there what is lacking; asked when something is.
+  private lazy var isSilent = vault.othersWrite(to: tier)
 
   /// A document is put into all stores within this many microseconds, as a rule.
   private static let pause: UInt32 = 100_000
@@ -160,13 +162,13 @@ private struct Leveling {
     for store in lacking { try put(bytes, at: path, in: store) }
   }
 
-  private func put(
+  private mutating func put(
     _ bytes: [UInt8], at path: ObjectPath, in store: any Store
   ) throws(StoreError) {
     let isDone: Void? = try tier.attempt(store) { () throws(StoreError) in
       try store.put(bytes.span.bytes, at: path)
     }
-    if isDone != nil, !vault.othersWrite(to: tier) {
+    if isDone != nil, !isSilent {
       notices.add("store \(store.name) lacked \(path), and was caught up")
     }
   }

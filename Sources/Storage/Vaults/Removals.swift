@@ -139,10 +139,14 @@ extension Vault {
         return point
       }
     }
-    guard let found = goodDocument(path, among: tiers.flatMap(\.stores), documents) else {
-      return nil
+    return listedPoint(at: path, among: tiers.flatMap(\.stores))
+  }
+
+  /// The point whose file lies in one of the stores; nil where none has it undamaged.
+  func listedPoint(at path: ObjectPath, among stores: [any Store]) -> RecoveryPoint? {
+    goodDocument(path, among: stores, documents).flatMap {
+      try? documents.decode(RecoveryPoint.self, from: $0.bytes, at: path)
     }
-    return try? documents.decode(RecoveryPoint.self, from: found.bytes, at: path)
   }
 
   // MARK: deleting

@@ -55,10 +55,10 @@ extension Vault {
       }
       let isDeleted = newest?.hidesPoint == true
       if isDeleted, newest?.isNeeded(at: now) != true { continue }
-      let found = goodDocument(path, among: stores, documents).flatMap {
-        try? documents.decode(RecoveryPoint.self, from: $0.bytes, at: path)
-      }
-      guard let point = found ?? newest.flatMap({ point(in: $0, at: path) }) else {
+      guard
+        let point = listedPoint(at: path, among: stores)
+          ?? newest.flatMap({ point(in: $0, at: path) })
+      else {
         unknown.insert(path)
         continue
       }

@@ -43,14 +43,14 @@ extension Vault {
     return (open, tombstones)
   }
 
-  /// Whether somebody else has a lease on a tier and was heard of in the last hour. Where that
-  /// cannot be told, nobody has.
+  /// Whether somebody else has a lease on a tier and counts as at work. Where that cannot be told,
+  /// nobody does.
   func othersWrite(to tier: Tier) -> Bool {
     let own = leaseNames
     do throws(StoreError) {
       return try tier.leases(notices: Notices()).contains { name, lease in
-        let silence = Timestamp.now.secondsSince1970 - lease.beat.secondsSince1970
-        return !own.contains(name) && !lease.isOfDeadProcess && silence < 3600
+        !own.contains(name) && !lease.isOfDeadProcess
+          && lease.wasHeardOf(within: Lease.patienceSeconds)
       }
     } catch { return false }
   }

@@ -29,6 +29,14 @@ package struct Lease: Codable, Sendable, Equatable {
     self.seen = seen
   }
 
+  /// After so many seconds without a sign its holder counts as ended: it shows one every minute.
+  package static let patienceSeconds: Int64 = 3600
+
+  /// Whether its holder was heard of in the last so many seconds.
+  package func wasHeardOf(within seconds: Int64) -> Bool {
+    Timestamp.now.secondsSince1970 - beat.secondsSince1970 < seconds
+  }
+
   /// Whether its holder has certainly ended: a process of this host that is gone.
   package var isOfDeadProcess: Bool { process.map { ProcessIdentity($0).isDead } ?? false }
 }
