@@ -73,12 +73,6 @@ struct BlockTable: ImageMap {
     return .stored(at: layout.base + UInt64(entry) * layout.scale)
   }
 
-  func expand(
-    _ place: ImageRun.Compressed, at offset: UInt64, into part: inout MutableRawSpan
-  ) throws {
-    preconditionFailure("no block of such an image is compressed")
-  }
-
   func damage(_ reason: String) -> DiskImageError {
     .damaged(file.path, layout.format, reason: reason)
   }

@@ -78,11 +78,7 @@ package final class DiskImage: BlockDevice {
   /// - Throws: as ``read(at:into:)``.
   package func compressionName() throws -> String? {
     guard format == .raw, byteCount >= 6 else { return nil }
-    var start = [UInt8](repeating: 0, count: 6)
-    var span = start.mutableSpan
-    var target = span.mutableBytes
-    try read(at: 0, into: &target)
-    return nameOfCompression(in: start)
+    return nameOfCompression(in: try bytes(at: 0, count: 6))
   }
 
   /// Whether the image still has the size it was opened with; call it after the last read. One with

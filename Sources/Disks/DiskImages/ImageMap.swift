@@ -10,7 +10,7 @@ protocol ImageMap: Sendable {
   /// - Parameter offset: within the disk.
   func run(at offset: UInt64, before end: UInt64) throws -> ImageRun
 
-  /// Expands what was found compressed.
+  /// Expands what was found compressed; for formats that compress.
   ///
   /// - Parameters:
   ///   - offset: on the disk; the compressed part holds it.
@@ -20,6 +20,14 @@ protocol ImageMap: Sendable {
   ) throws
 
   func damage(_ reason: String) -> DiskImageError
+}
+
+extension ImageMap {
+  func expand(
+    _ place: ImageRun.Compressed, at offset: UInt64, into part: inout MutableRawSpan
+  ) throws {
+    preconditionFailure("no block of such an image is compressed")
+  }
 }
 
 /// A run of a disk that is stored in one way.

@@ -115,10 +115,10 @@ package struct Backup {
     // Tried out first, so that nothing is brought to rest twice.
     var images = try clones(of: sources)
     if images != nil, quiescence != nil { images = try atRest { try clones(of: sources) } }
-    if let images { return try store(images, sources, files, intake) }
+    if let images { return try store(images, sources, files, intake, notices) }
     return try atRest {
       let images = try sources.map { try DiskImage(opening: $0.path, as: $0.format) }
-      return try store(images, sources, files, intake)
+      return try store(images, sources, files, intake, notices)
     }
   }
 
@@ -133,14 +133,15 @@ package struct Backup {
   }
 
   private func store(
-    _ images: [DiskImage], _ sources: [Source], _ files: [DiskIntake.Source], _ intake: DiskIntake
+    _ images: [DiskImage], _ sources: [Source], _ files: [DiskIntake.Source], _ intake: DiskIntake,
+    _ notices: Notices
   ) throws -> [RecoveryPoint.Disk] {
     for (source, image) in zip(sources, images) where source.format == nil {
       if image.byteCount == 0 {
-        intake.notices.note("\(image.path) is empty, and so is disk \(source.name) in this point")
+        notices.note("\(image.path) is empty, and so is disk \(source.name) in this point")
       }
       if let compression = try image.compressionName() {
-        intake.notices.note(
+        notices.note(
           "\(image.path) is a file that \(compression) compressed, and is stored as it is: it "
             + "shares little with other backups, and cannot be looked into; expand it first, or "
             + "say raw:\(image.path) where that is wanted")

@@ -12,7 +12,7 @@ package import Workers
 /// Where they are read from is up to the caller: an image, a device, a point of another vault.
 package struct DiskIntake {
   private let vault: Vault
-  let notices: Notices
+  private let notices: Notices
   private let progress: Progress
   private let cancellation: Cancellation
   package var workerCount = availableCores()

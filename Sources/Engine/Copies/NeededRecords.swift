@@ -20,6 +20,13 @@ final class NeededRecords: Sendable {
     var maps: RecordSet
     /// Those of the needed that somebody has taken to send them.
     var taken: RecordSet
+
+    /// - Returns: whether it was not needed before.
+    mutating func need(_ number: Int, _ kind: RecordKind) -> Bool {
+      guard needed.insert(number) else { return false }
+      if kind == .map { _ = maps.insert(number) }
+      return true
+    }
   }
 
   init(of source: OpenTier, lackedBy target: OpenTier) {
@@ -42,10 +49,7 @@ final class NeededRecords: Sendable {
     }
     return state.withLock { state in
       guard state.seen.insert(number) else { return false }
-      if isLacking {
-        _ = state.needed.insert(number)
-        if kind == .map { _ = state.maps.insert(number) }
-      }
+      if isLacking { _ = state.need(number, kind) }
       return true
     }
   }
@@ -58,11 +62,7 @@ final class NeededRecords: Sendable {
   /// - Returns: whether nobody came upon it before.
   func mark(lacking id: ContentID, as kind: RecordKind) -> Bool {
     guard let number = index.number(of: id) else { return false }
-    return state.withLock { state in
-      guard state.needed.insert(number) else { return false }
-      if kind == .map { _ = state.maps.insert(number) }
-      return true
-    }
+    return state.withLock { $0.need(number, kind) }
   }
 
   /// Whether anything has to be sent.

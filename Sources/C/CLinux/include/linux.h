@@ -29,8 +29,7 @@ int64_t linux_clone(int fd, const char *directory);
 int64_t linux_share_blocks(int fd, int with);
 /// Sets blocks aside for a range of a file, whose bytes stay what they are.
 int64_t linux_allocate(int fd, uint64_t offset, uint64_t count);
-
-// Which file system a file lies on, as statfs(2) numbers them; 0 where that is not known.
+/// Which file system a file lies on, as statfs(2) numbers them; 0 where that is not known.
 int64_t linux_file_system(int fd);
 
 /// Whether anybody else holds a lock on any part of the file.

@@ -20,9 +20,7 @@ struct VHDXImage {
         vhdx, disk, cacheByteLimit: (8 << 20) >> min(place.chain.count, 5))
       let below = try disk.parent.map { try Self.layer($0, below: file, place, &opening) }
       device = MappedImage(map, in: vhdx.content, over: below?.device)
-    } catch is TruncatedInput {
-      throw VHDXHeader.damage(file, "it ends within its tables")
-    } catch is OutsideDevice {
+    } catch is TruncatedInput, is OutsideDevice {
       throw VHDXHeader.damage(file, "it ends within its tables")
     }
   }

@@ -139,12 +139,6 @@ struct VHDXMap: ImageMap {
     return (isHere, UInt64(count) * disk.sectorByteCount - offset % disk.sectorByteCount)
   }
 
-  func expand(
-    _ place: ImageRun.Compressed, at offset: UInt64, into part: inout MutableRawSpan
-  ) throws {
-    preconditionFailure("no block of such an image is compressed")
-  }
-
   func damage(_ reason: String) -> DiskImageError { file.damage(reason) }
 }
 
