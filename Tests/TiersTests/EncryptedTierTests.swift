@@ -139,8 +139,15 @@ import Workers
     var random = Seed.ofThisRun.random
     let pack = bench.store.paths(in: .packs)[0]
     let good = try #require(bench.store.bytes(at: pack))
+    let header = PackFormat.headerByteCount * 8
+    for bit in 0..<header {
+      bench.stores[0].flipBit(bit, of: pack)
+      // No reader of single records looks at it.
+      try readAll(try bench.open())
+      bench.stores[0].place(good, at: pack)
+    }
     for _ in 0..<60 {
-      let bit = random.below(good.count * 8)
+      let bit = header + random.below(good.count * 8 - header)
       bench.stores[0].flipBit(bit, of: pack)
       try readAll(try bench.open())
       let healed = try #require(bench.stores[0].bytes(at: pack))
